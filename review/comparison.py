@@ -5,7 +5,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -32,6 +32,9 @@ MAIN = {"main": "refs/heads/main", "origin/main": "refs/remotes/origin/main"}
 
 CONFLICT = 1
 """Exit code of `git merge-tree` for a merge with conflicts (git-merge-tree(1))."""
+
+NO_MERGE_BASE = 1
+"""Exit code of `git merge-base` if there is none (git/git, builtin/merge-base.c: show_merge_base)."""
 
 CHANGED_POLICIES = (
     "The policies, or modules that they can import, differ, and only a person sees what they do in a "
@@ -148,15 +151,17 @@ class Merge:
         """Merge a commit into the base, without a working tree.
 
         Raises CommandError if the ref is not a commit, if the commit's files are too many or too large, if it
-        conflicts with the base, or if a person who approves the pull request would not see all changes.
-        GitHub shows the differences from one merge base (git-diff(1): `A...B`), but there may be several. And
-        the merge changes a file that the base has moved under its new name, which GitHub does not show.
+        conflicts with the base, if the repository lacks a part of the history, or if a person who approves
+        the pull request would not see all changes. GitHub shows the differences from one merge base
+        (git-diff(1): `A...B`), but there may be several. And the merge changes a file that the base has moved
+        under its new name, which GitHub does not show.
         """
         commit = find_commit(repository, ref)
         if commit is None:
             raise CommandError(
                 f"--merge {ref} is not a commit of {repository}. Name a branch, tag or fetched commit."
             )
+        merge_bases = _merge_bases(repository, base, commit)
         # To merge a file, git takes 42 bytes of memory for each byte if all lines are empty.
         snapshot.list_files(repository, commit)
         try:
@@ -168,7 +173,6 @@ class Merge:
                 f"{commit[:9]} cannot be merged into {base[:9]}, because both change the same lines. Merge "
                 "the base into the branch, and review it again."
             ) from None
-        merge_bases = snapshot.git(repository, "merge-base", "--all", base, commit).decode().split()
         if len(merge_bases) > 1:
             raise CommandError(
                 f"{commit[:9]} and {base[:9]} have several merge bases, so GitHub may not show everything "
@@ -190,7 +194,7 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
 
     Without a ref, return those of the merge base with main or, if `merge_base` is false, of the commit that
     is checked out. Raise CommandError if git does not work, if the ref is not a commit or is ambiguous, or if
-    there is no merge base.
+    there is no merge base or more than one.
     """
     # This raises with the reason if git does not work at all.
     snapshot.git(repository, "rev-parse", "--show-toplevel")
@@ -201,8 +205,15 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
         return commit, f"{ref} ({commit[:9]})"
     for name, full_name in () if ref else MAIN.items():
         if main := find_commit(repository, full_name):
-            with suppress(snapshot.GitFailure):
-                commit = snapshot.git(repository, "merge-base", main, "HEAD").decode().split()[-1]
+            merge_bases = _merge_bases(repository, main, "HEAD")
+            if len(merge_bases) > 1:
+                raise CommandError(
+                    f"the branch and {name} have several merge bases, and the changes since one of them may "
+                    f"not be all that a merge changes. Merge {name} into the branch, or name the base: make "
+                    "review BASE=<git ref>"
+                )
+            if merge_bases:
+                [commit] = merge_bases
                 return commit, f"merge base with {name} ({commit[:9]})"
     if not ref:
         raise CommandError("there is no merge base with main. Name the base: make review BASE=<git ref>")
@@ -210,6 +221,25 @@ def find_base(repository: Path, ref: str, *, merge_base: bool = True) -> tuple[s
         f"BASE={ref} is not a commit of {repository}. Name a branch, a tag or a commit; "
         "in a shallow clone, first run git fetch --unshallow"
     )
+
+
+def _merge_bases(repository: Path, base: str, commit: str) -> list[str]:
+    """Return all merge bases of two commits; an empty list if there is none.
+
+    Raise CommandError in a shallow clone. Git takes a commit at the boundary for one without parents there
+    (git/git, Documentation/technical/shallow.txt), so it may miss a merge base, and merge otherwise.
+    """
+    if snapshot.git(repository, "rev-parse", "--is-shallow-repository").decode().strip() != "false":
+        raise CommandError(
+            f"{repository} is a shallow clone, so git may not find each merge base. First run git fetch "
+            "--unshallow"
+        )
+    try:
+        return snapshot.git(repository, "merge-base", "--all", base, commit).decode().split()
+    except snapshot.GitFailure as failure:
+        if failure.code != NO_MERGE_BASE:
+            raise
+        return []
 
 
 def describe_head(tree: Path) -> str:

@@ -56,8 +56,15 @@ A_SUBMODULE, CONTROL_CHARACTERS = "a submodule", "control characters in its name
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Pattern of characters that a file's name could use to write lines of its own into a report."""
 
-GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
-"""Git command that runs no programs from a repository's own configuration (git-config(1))."""
+GIT = (
+    *("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    *("--no-optional-locks", "--no-replace-objects"),
+)
+"""Git command that runs no programs from a repository's own configuration (git-config(1)).
+
+It also takes no object for another one, as refs in `refs/replace/` would say (git-replace(1)): whoever may
+push refs could push one for a commit of main.
+"""
 
 
 class GitFailure(CommandError):

@@ -157,9 +157,34 @@ def test_a_merge_with_several_merge_bases_is_refused(trusted: Path) -> None:
     assert git(trusted, "diff", "--name-only", base, hidden).split() == ["docs.py", "rule.py"]
     with pytest.raises(CommandError, match="have several merge bases, so GitHub may not show everything"):
         Merge.find(trusted, base, hidden)
+    with pytest.raises(CommandError, match="the branch and main have several merge bases"):
+        comparison.find_base(trusted, "")
     # After main has been merged into the branch, GitHub shows everything.
     git(trusted, "merge", "-q", "--no-ff", "-m", "merge main", "-s", "ours", base)
     assert Merge.find(trusted, base, "HEAD")
+    assert comparison.find_base(trusted, "") == (base, f"merge base with main ({base[:9]})")
+
+
+def test_a_shallow_clone_in_which_git_may_miss_a_merge_base_is_refused(trusted: Path, tmp_path: Path) -> None:
+    newest = commit(trusted, "newest", api="2\n")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", trusted.as_uri(), str(shallow))
+    for find in (lambda: Merge.find(shallow, newest, "HEAD"), lambda: comparison.find_base(shallow, "")):
+        with pytest.raises(CommandError, match="is a shallow clone, so git may not find each merge base"):
+            find()
+    git(shallow, "fetch", "-q", "--unshallow")
+    assert Merge.find(shallow, newest, "HEAD").commit == newest
+
+
+def test_a_ref_that_replaces_a_commit_has_no_effect(trusted: Path, stranger: Path, tmp_path: Path) -> None:
+    base = git(trusted, "rev-parse", "HEAD")
+    git(trusted, "fetch", "-q", str(stranger), "main")
+    git(trusted, "replace", base, "FETCH_HEAD")
+    assert git(trusted, "show", f"{base}:rule.py") == "allow SSH"
+    merge = Merge.find(trusted, base, "HEAD")
+    for number, tree in enumerate((base, merge.tree)):
+        copy = snapshot.copy_commit(trusted, tree, tmp_path / f"copy{number}").folder
+        assert (copy / "rule.py").read_text() == "refuse SSH\n"
 
 
 def test_a_merge_that_carries_a_change_to_the_new_name_of_a_file_is_refused(trusted: Path) -> None:
