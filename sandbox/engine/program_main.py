@@ -1,4 +1,6 @@
-"""Main script of a process that evaluates a program: python -P program_main.py PROJECT.
+"""Main script of a process that evaluates a program: python -P program_main.py PROJECT [OBSERVER].
+
+OBSERVER is the PID of the process that observes the end of this one (program_process.py).
 
 It runs the program as a deployment does: in the same order as the main script of Pulumi's language host, and
 with the same folders on `sys.path` (pulumi/pulumi, sdk/python/cmd/pulumi-language-python-exec). It imports
@@ -15,8 +17,10 @@ the modules that this script imports, and no others, since a program gets an imp
 - A run that is to record what it executes of some files compiles these with marks (`record_executed_code`).
 """
 
+import _thread
 import argparse  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import asyncio
+import dis
 import importlib.util
 import inspect  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import json
@@ -35,6 +39,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as executor_threads
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from types import CodeType, FrameType
 from typing import Any, cast
 
@@ -93,10 +98,13 @@ EXECUTED_CODE = Path(__file__).with_name("replay") / "executed_code.py"
 EXECUTED = "executed code"
 """The `urn` of the message of the log with the record of the executed code. No resource has such a URN."""
 
-GRACE_SECONDS = 5
+GRACE_SECONDS, FEWEST_LOOKS = 5, 100
 """Seconds in which tasks and threads that are about to end may do so. Until then, the engine waits, so the
-review sees what they declare.
+review sees what they declare. On a busy machine, it takes longer to look so often for work that is left.
 """
+
+CLEAR_LOOKS = 2
+"""Number of looks without any work after which none is left: work can pass on other work during a look."""
 
 WORK_LEFT = (
     "{} is still at work, although the program has registered all resources. In a deployment, which takes "
@@ -107,18 +115,22 @@ WORK_LEFT = (
 AWAIT = "Await it in pulumi.run, or give it to an Output (pulumi.Output.from_input)."
 JOIN = "Wait for its end (join), or do its work in an Output's apply."
 CANCEL = "Cancel it, or wait for it."
+END_PROCESS = "Wait for its end."
 REMOVE = "Remove it, or close the connection that needs it."
 
-NO_WORK: frozenset[CodeType] = frozenset(
-    getattr(owner, name).__code__
-    for owner, name in (
-        (executor_threads, "_worker"),
-        (threading.Thread, "_bootstrap"),
-        (threading.Thread, "_bootstrap_inner"),
-    )
-)
-"""Functions in which a thread waits for other work or ends, if it is in no function that they have called."""
+WORKER: CodeType = executor_threads._worker.__code__  # pyright: ignore
+"""Function of the threads of a ThreadPoolExecutor."""
 
+WORKER_WAITS = frozenset(
+    instruction.positions.lineno
+    for instruction in dis.get_instructions(WORKER)
+    if instruction.argval == "get" and instruction.positions
+)
+"""Lines of that function in which a thread waits for work, which comes through a SimpleQueue."""
+
+PROCESSES = Path("/proc")
+ENDED = "ZX"
+"""States of a process whose first thread has ended (proc(5), /proc/pid/stat)."""
 
 SELECTORS: frozenset[CodeType] = frozenset(
     kind.select.__code__
@@ -269,21 +281,26 @@ def record_executed_code(files: Sequence[str]) -> Callable[[], str] | None:
     return module.record(files)
 
 
-def wait_for_work(loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None") -> None:
+def wait_for_work(
+    loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None", observer: int | None
+) -> None:
     """Raise RunError if work is left when a program says that it has registered all resources.
 
     A deployment takes longer than a review, so work that nobody waits for may only be done there. This runs
     in a thread of the SDK while the loop goes on, so what ends in the GRACE_SECONDS has its effect.
     """
     deadline = time.monotonic() + GRACE_SECONDS
-    while work := next(_work_left(loop, main), None):
-        if time.monotonic() > deadline:
+    looks = clear_looks = 0
+    while clear_looks < CLEAR_LOOKS:
+        work = next(_work_left(loop, main, observer), None)
+        looks, clear_looks = looks + 1, 0 if work else clear_looks + 1
+        if work and looks > FEWEST_LOOKS and time.monotonic() > deadline:
             raise RunError(WORK_LEFT.format(*work))
         time.sleep(0.01)
 
 
 def _work_left(
-    loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None"
+    loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any] | None", observer: int | None
 ) -> Iterator[tuple[str, str]]:
     """Yield what the program has left to do, and the advice on it."""
     for task in asyncio.all_tasks(loop):
@@ -297,18 +314,93 @@ def _work_left(
     selector = getattr(loop, "_selector", None)
     if selector and len(selector.get_map()) > OWN_READERS:
         yield "a reader or a writer (add_reader or add_writer)", REMOVE
-    own = {threading.main_thread().ident, threading.get_ident()}
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
     frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
     # The loop also asks for events between two callbacks, but then, some are ready.
     is_waiting = frames[threading.main_thread().ident or 0].f_code in SELECTORS
     if not is_waiting or getattr(loop, "_ready", ()):
         yield "a callback (call_soon)", AWAIT
-    for number, frame in frames.items():
-        if number not in own and frame.f_code not in NO_WORK:
-            yield f"the thread {names.get(number, number)} in {_name(_outermost(frame))}", JOIN
+    yield from ((thread, JOIN) for thread in _threads_at_work(frames))
     if any(map(any, map(signal.getitimer, (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)))):
         yield "an interval timer (signal.alarm or signal.setitimer)", CANCEL
+    if sys.platform == "linux":
+        if _has_timers():
+            yield "a timer of the system (timer_create)", CANCEL
+        yield from ((process, END_PROCESS) for process in _processes(observer))
+
+
+def _threads_at_work(frames: dict[int, FrameType]) -> Iterator[str]:
+    """Yield names of the threads at work, of which the first one and this one are none.
+
+    `frames` has no thread that executes a function in C only, or that has not begun (CPython,
+    Python/pystate.c: _PyThread_CurrentFrames). `_thread` counts those that have begun, and the system all.
+    """
+    own = {threading.main_thread().ident, threading.get_ident()}
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    others = {number: frame for number, frame in frames.items() if number not in own}
+    for number, frame in others.items():
+        if not _is_idle(frame):
+            yield f"the thread {names.get(number, number)} in {_name(_outermost(frame))}"
+    count = _thread._count()  # pyright: ignore
+    if count > len(others) + len(own) - 1:
+        yield "a thread in a function that is not written in Python"
+    if sys.platform == "linux" and _system_threads() > count + 1:
+        yield "a thread that Python does not count"
+
+
+def _is_idle(frame: FrameType) -> bool:
+    """Return True for a thread of a ThreadPoolExecutor that waits for work."""
+    if frame.f_code is not WORKER or frame.f_lineno not in WORKER_WAITS:
+        return False
+    queue = frame.f_locals.get("work_queue")
+    return type(queue) is SimpleQueue and queue.empty()
+
+
+def _system_threads() -> int:
+    """Return the number of this process's threads, without those of gRPC.
+
+    A thread has the name of the one that started it, and gRPC gives its threads names of their own where the
+    C library can do this (grpc, src/core/lib/gprpp/posix/thd.cc: ThreadInternalsPosix). Elsewhere, they
+    cannot be told from others, and this returns 0.
+    """
+    own = (PROCESSES / "self" / "comm").read_text()
+    names: list[str] = []
+    for folder in (PROCESSES / "self" / "task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # It has just ended.
+            names.append((folder / "comm").read_text())
+    return names.count(own) if {*names} != {own} else 0
+
+
+def _has_timers() -> bool:
+    """Return True if this process has POSIX timers, which kernels without checkpoints do not show."""
+    try:
+        return bool((PROCESSES / "self" / "timers").read_bytes())
+    except FileNotFoundError:
+        return False
+
+
+def _processes(observer: int | None) -> Iterator[str]:
+    """Yield names of the living processes that the program has started.
+
+    Orphans become children of the `observer`.
+    """
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for folder in PROCESSES.iterdir():
+        if folder.name.isdecimal():
+            with suppress(FileNotFoundError, ProcessLookupError):  # It has just ended.
+                name, _, fields = (folder / "stat").read_text(errors="replace").rpartition(")")
+                state, parent = fields.split()[:2]
+                parents[int(folder.name)] = int(parent)
+                if state not in ENDED or len([*(folder / "task").iterdir()]) > 1:
+                    names[int(folder.name)] = name.partition("(")[2]
+    root = observer or os.getpid()
+    for process, name in names.items():
+        above: set[int] = set()
+        while process not in above and process != root:  # The table may have a circle if a PID is used again.
+            above.add(process)
+            process = parents.get(process, 0)
+        if process == root and above - {os.getpid()}:
+            yield f"the process {name}"
 
 
 def _outermost(frame: FrameType) -> CodeType:
@@ -329,7 +421,7 @@ def _name(code: CodeType) -> str:
     return f"{name} ({os.path.relpath(code.co_filename)}:{code.co_firstlineno})"
 
 
-def run(request: language_pb2.RunRequest, project: Path) -> int:
+def run(request: language_pb2.RunRequest, project: Path, observer: int | None = None) -> int:
     """Run the project's __main__.py as Pulumi's language host does, and return the exit code.
 
     The settings are those of the whole process, so exit handlers and threads have them as well. A thread
@@ -342,7 +434,7 @@ def run(request: language_pb2.RunRequest, project: Path) -> int:
     loop = asyncio.new_event_loop()
     main: asyncio.Task[None] | None = None
     monitor, engine = connect(
-        request.monitor_address, request.args[0], project, lambda: wait_for_work(loop, main)
+        request.monitor_address, request.args[0], project, lambda: wait_for_work(loop, main, observer)
     )
     configure(
         Settings(
@@ -399,14 +491,14 @@ def _message(error: BaseException) -> str:
     return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
 
 
-def main(project: Path) -> int:
+def main(project: Path, observer: int | None = None) -> int:
     """Run the project's program with the request on standard input; return the exit code."""
     request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     sys.path.insert(0, str(Path(LANGUAGE_HOST).expanduser()))
     copy_files_by_reading()
-    return run(request, project)
+    return run(request, project, observer)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:])))

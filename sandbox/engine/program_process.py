@@ -38,7 +38,7 @@ def run(connection: socket.socket, project: Path) -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    command = (sys.executable, "-P", str(MAIN), str(project))
+    command = (sys.executable, "-P", str(MAIN), str(project), str(os.getpid()))
     with subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0) as program:
         try:
             connection.sendall(STARTED)

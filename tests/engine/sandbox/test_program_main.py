@@ -17,6 +17,7 @@ import pytest
 from pulumi.runtime.proto import language_pb2
 
 from sandbox.engine import program_main
+from sandbox.engine.program import LocalProgram
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.toolchain import pulumi_cli
 from tests.support.sandbox.fake_engine import FakeEngine, serve
@@ -97,8 +98,64 @@ LEFT: dict[str, tuple[str, str]] = {
         "a reader or a writer (add_reader or add_writer) is still at work",
     ),
     "an alarm": ("signal.alarm(20)", "an interval timer (signal.alarm or signal.setitimer)"),
+    "a thread without any function in Python": (
+        "_thread.start_new_thread(time.sleep, (20,))",
+        "a thread in a function that is not written in Python is still at work",
+    ),
+    "a thread that runs no function in Python": (
+        """
+        thread = threading.Thread(daemon=True, name="slow")
+        thread.run = functools.partial(time.sleep, 20)
+        thread.start()
+        """,
+        "the thread slow in ",
+    ),
+    "the start of a thread of an executor": (
+        """
+        asyncio.pool = concurrent.futures.ThreadPoolExecutor(1, "slow", time.sleep, (3,))
+        asyncio.pool.submit(print)
+        """,
+        "the thread slow_0 in _worker (",
+    ),
+    "a queue of an executor that is not its own": (
+        """
+        asyncio.pool = concurrent.futures.ThreadPoolExecutor(1, "slow")
+        other = queue.SimpleQueue()
+        asyncio.pool._work_queue = types.SimpleNamespace(put=other.put, get=other.get)
+        asyncio.pool.submit(print)
+        """,
+        "the thread slow_0 in _worker (",
+    ),
 }
 """Programs that end with work left, after the imports in the first line, with the starts of their errors."""
+
+LEFT_ON_LINUX: dict[str, tuple[str, str]] = {
+    "a thread that Python does not count": (
+        "faulthandler.dump_traceback_later(20)",
+        "a thread that Python does not count is still at work",
+    ),
+    "a timer of the system": (
+        """
+        timer = ctypes.c_void_p()
+        ctypes.CDLL(None).timer_create(time.CLOCK_MONOTONIC, None, ctypes.byref(timer))
+        """,
+        "a timer of the system (timer_create) is still at work",
+    ),
+    "a process": (
+        """
+        process = subprocess.Popen(["sleep", "20"])
+        atexit.register(process.wait)
+        atexit.register(process.kill)
+        """,
+        "the process sleep is still at work",
+    ),
+}
+"""Programs that leave work which only Linux shows, as in LEFT."""
+
+ORPHAN = """
+subprocess.run(["sh", "-c", "sleep 20 & echo $!"], stdout=open("pid", "w"))
+atexit.register(os.kill, int(open("pid").read()), signal.SIGKILL)
+"""
 
 NO_WORK = """\
 import asyncio, concurrent.futures, signal
@@ -121,7 +178,10 @@ async def wait():
 pulumi.run(wait)
 """
 
-IMPORTS = "import _thread, asyncio, signal, socket, threading, time\nimport pulumi\n"
+IMPORTS = (
+    "import _thread, asyncio, atexit, concurrent.futures, ctypes, faulthandler, functools, os, queue, "
+    "signal, socket, subprocess, threading, time, types\nimport pulumi\n"
+)
 
 PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "a module is looked for in the current folder": (
@@ -367,17 +427,31 @@ def test_the_error_of_a_program_that_fails_is_logged(
     assert warning.startswith(message)
 
 
-@pytest.mark.parametrize("name", LEFT)
+@pytest.mark.parametrize("name", [*LEFT, *(LEFT_ON_LINUX if sys.platform == "linux" else ())])
 def test_a_program_that_leaves_work_fails(name: str, engine: tuple[FakeEngine, str], tmp_path: Path) -> None:
-    program, expected = LEFT[name]
+    program, expected = (LEFT | LEFT_ON_LINUX)[name]
     servicer, address = engine
     project = write_project(tmp_path, IMPORTS + textwrap.dedent(program).lstrip())
     script = Path(program_main.__file__).read_text()
     hasty = tmp_path / "program_main.py"
-    hasty.write_text(script.replace(f"GRACE_SECONDS = {program_main.GRACE_SECONDS}", "GRACE_SECONDS = 0.5"))
+    patience = f"GRACE_SECONDS, FEWEST_LOOKS = {program_main.GRACE_SECONDS}, {program_main.FEWEST_LOOKS}"
+    assert patience in script
+    hasty.write_text(script.replace(patience, "GRACE_SECONDS, FEWEST_LOOKS = 0.5, 10"))
     assert evaluate(project, address, tmp_path, str(hasty)) == FAILED
     assert expected in servicer.messages[-1]
     assert not servicer.is_complete, "the engine must not take the program for complete"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_an_orphan_of_a_program_is_work(engine: tuple[FakeEngine, str], tmp_path: Path) -> None:
+    servicer, address = engine
+    project = write_project(tmp_path, IMPORTS + ORPHAN.lstrip())
+    request = language_pb2.RunRequest(
+        project="attack", stack="dev", monitor_address=address, args=[address], parallel=4
+    )
+    assert LocalProgram(project).Run(request, None).bail
+    assert servicer.messages[-1].startswith("the process sleep is still at work")
+    assert not servicer.is_complete
 
 
 def test_idle_threads_and_what_is_about_to_end_are_no_work(

@@ -175,7 +175,8 @@ LATE = {
     "an exit handler": "atexit.register(register)",
     "a process": """
 import subprocess
-subprocess.Popen(["sleep", "600"], stdin=-3, stdout=-3, stderr=-3, process_group=0)
+command = ["sleep", "600"]
+atexit.register(subprocess.Popen, command, stdin=-3, stdout=-3, stderr=-3, process_group=0)
 """,
 }
 
