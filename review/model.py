@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -362,10 +362,21 @@ def show_spaces(text: str) -> str:
     A dot stands for each space around a line, and for each of several in a row. Formats omit such spaces,
     or hide their number. If the program has such a sign itself, it becomes an escape.
     """
-    text = REMARK_LINE.sub("\n", text).translate(SIGNS).replace("\t", TAB)
-    lines = (UNCLEAR_SPACES.sub(lambda run: SPACE * len(run[0]), line) for line in text.split("\n"))
-    signs = (sign for line in lines for sign in (LINE_BREAK, line))
+    signs = (sign for line in _mark_spaces(text) for sign in (LINE_BREAK, line))
     return " ".join(filter(None, [*signs][1:]))
+
+
+def show_lines(text: str) -> str:
+    """Return a text with the signs of `show_spaces`, in which a line break follows each of its signs."""
+    *lines, last = _mark_spaces(text)
+    return "".join([*(f"{line} {LINE_BREAK}\n".lstrip(" ") for line in lines), last])
+
+
+def _mark_spaces(text: str) -> Iterator[str]:
+    """Yield the lines of a text, with signs for tabs and for spaces that are hard to see."""
+    text = REMARK_LINE.sub("\n", text).translate(SIGNS).replace("\t", TAB)
+    for line in text.split("\n"):
+        yield UNCLEAR_SPACES.sub(lambda run: SPACE * len(run[0]), line)
 
 
 def _windows(text: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:

@@ -21,6 +21,7 @@ from review.model import (
     StackCosts,
     escape_character,
     list_first,
+    show_lines,
 )
 from review.render.lookalikes import depends_on_word, find_lookalikes, is_lookalike
 
@@ -132,6 +133,11 @@ def _break_line(line: str) -> Iterator[str]:
         else:
             part, end = f"{part}{end}{name}", " "
     yield part
+
+
+def page_value(text: str | None) -> str:
+    """Return a value for the page: whole, with the signs of the other formats and in its own lines."""
+    return "(absent)" if text is None else show_lines(text) or EMPTY
 
 
 def urgent_first(properties: Iterable[Property]) -> list[Property]:

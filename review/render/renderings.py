@@ -81,6 +81,7 @@ FILTERS: dict[str, Any] = {
     "mermaid_label": filters.mermaid_label,
     "minimum": filters.minimum,
     "month": filters.month,
+    "page_value": filters.page_value,
     "policy_address": filters.policy_address,
     "quote": quote,
     "quote_path": filters.quote_path,

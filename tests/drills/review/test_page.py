@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
-from review.model import COUNTS, Report, SettingChange, StackReport
+from review.model import COUNTS, Change, Report, SettingChange, StackReport
 from review.render import renderings
 from tests.support.review import samples
 from tests.support.review.browser import launch
@@ -60,6 +60,7 @@ def _whole_report() -> Report:
     dependents = [f"thing-{number} (aws:ec2:Thing)" for number in range(14)]
     findings = samples.report().findings
     return samples.report(
+        changes=[*samples.report().changes, _created()],
         findings=[dataclasses.replace(findings[0], dependents=dependents), *findings[1:]],
         settings=[
             SettingChange("dev", "pipe:api.replicas.min", "3", "2", samples.SETTING),
@@ -68,6 +69,23 @@ def _whole_report() -> Report:
         ],
         seconds={"copying": 1.2, "total": 33.0},
     )
+
+
+def _created() -> Change:
+    """Return a created resource with an input whose lines look like further inputs, and with a new file."""
+    change = samples.change(7, "create")
+    [size] = change.properties
+    note = dataclasses.replace(
+        size,
+        path="note",
+        before=None,
+        after="For the proxy.\n• spec: {}\n\n\n",
+        sources=["web (aws:ec2:Eip)"],
+    )
+    file = dataclasses.replace(
+        size, path="file", before="    deny all;", after="    # OPS-12:\n    allow all;"
+    )
+    return dataclasses.replace(change, properties=[note, file])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -285,6 +303,30 @@ def test_a_location_links_to_its_line(browser: Browser, tmp_path: Path) -> None:
     page = _open(browser, tmp_path, samples.report(trees=["https://example.com/o/r/blob/head", ""]))
     link = page.get_by_role("link", name="components/thing.py:10").first
     assert link.get_attribute("href") == "https://example.com/o/r/blob/head/components/thing.py#L10"
+
+
+STYLE = (
+    "(part) => (({fontFamily, backgroundColor}) => ({fontFamily, backgroundColor}))(getComputedStyle(part))"
+)
+
+
+def test_no_line_of_a_value_looks_like_a_part_of_the_page(browser: Browser, tmp_path: Path) -> None:
+    page = _open(browser, tmp_path, samples.report(changes=[_created()]))
+    page.get_by_text("2 inputs").click()
+    note = page.locator(".properties .value")
+    assert note.inner_text().splitlines() == ["For the proxy. ⏎", "• spec: {} ⏎", "⏎", "⏎"]
+    style = note.evaluate(STYLE)
+    for part in (
+        page.locator(".properties li").first,
+        page.locator(".item").first,
+        page.locator(".setting").last,
+    ):
+        assert not style.items() & part.evaluate(STYLE).items()
+    assert note.evaluate("(value) => getComputedStyle(value).borderTopWidth") == "1px"
+    file = page.locator(".properties ins")
+    assert file.inner_text().splitlines() == ["····# OPS-12: ⏎", "····allow all;"]
+    line, lines = page.locator(".properties del").bounding_box(), file.bounding_box()
+    assert line and lines and lines["height"] > 1.5 * line["height"], "the line break is a break on the page"
 
 
 def test_a_changed_secret_is_only_called_changed(browser: Browser, tmp_path: Path) -> None:

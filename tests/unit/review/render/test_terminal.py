@@ -1,4 +1,4 @@
-"""Tests of the report's lines on the terminal."""
+"""Tests of the report's lines on the terminal, and of the same ones on the page."""
 
 import dataclasses
 import html
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.model import Property, Report, escape_character, shorten
+from review.model import Property, Report, SettingChange, escape_character, shorten
 from review.plain_data import mark_own, path_of
 from review.render import renderings
 from review.render.filters import LINE, NAME, SARIF_TEXT, clip, show_value
@@ -138,7 +138,7 @@ def test_inputs_of_a_created_resource_that_are_left_out_are_counted_and_on_the_p
     assert "\n        other: 42\n        and 1 more inputs\n" in renderings.render_terminal(some)
     assert "\n    - `other`: `42`\n    - and 1 more properties\n" in renderings.render_markdown(some)
     assert "<summary>1 inputs</summary>" in renderings.render_html(report)
-    assert '<code>size</code>:\n<span class="text">4711</span>' in renderings.render_html(report)
+    assert '<code>size</code>:\n<code class="value">4711</code>' in renderings.render_html(report)
     assert '"after": "4711"' in renderings.render_json(report)
 
 
@@ -160,7 +160,27 @@ def test_the_indentation_of_a_line_is_seen_in_every_rendering() -> None:
     assert " → ".join(shown) in renderings.render_terminal(report)
     assert "`{}` → `{}`".format(*shown) in renderings.render_markdown(report)
     page = renderings.render_html(report)
-    assert f"<del>{old}</del>" in page and f"<ins>{new}</ins>" in page
+    assert "<del>····return True ⏎\n(secret)</del>" in page
+    assert "<ins>⇥return··True ⏎\n⏎\n··\\u00b7 ⏎\n</ins>" in page
+
+
+def test_a_value_on_the_page_has_its_own_box_with_a_sign_at_each_line_break() -> None:
+    change = samples.change(op="create")
+    text = "only the proxy\n•  spec: {}⏎\n\n"
+    forged = dataclasses.replace(change.properties[0], path="note", before=None, after=text)
+    compared = dataclasses.replace(forged, path="file", before="deny all;", after="# see OPS-12:\nallow all;")
+    empty = dataclasses.replace(forged, path="empty", after="")
+    report = samples.report(
+        changes=[dataclasses.replace(change, properties=[forged, compared, empty])],
+        settings=[SettingChange("dev", "a", None, text, samples.SETTING)],
+    )
+    page = renderings.render_html(report)
+    assert '<code class="value">only the proxy ⏎\n•··spec: {}\\u23ce ⏎\n⏎\n</code>' in page
+    assert '<div class="values"><del>deny all;</del>' in page
+    assert "<ins># see OPS-12: ⏎\nallow all;</ins>" in page
+    assert '<code>empty</code>:\n<code class="value">(empty)</code>' in page
+    assert page.count('<div class="values">') == page.count("<del>") == page.count("<ins>") == 2
+    assert '<div class="values"><del>(absent)</del>' in page
 
 
 def test_a_long_value_keeps_its_remark_about_a_secret() -> None:
