@@ -172,6 +172,9 @@ def annotations(sarif: str) -> dict[str, Any]:
     return {"version": "2.1.0", "runs": [{"tool": tool, "results": results}]}
 
 
+MOST_LINES = 10**6
+"""Largest number of a line that a file of the repository may have."""
+
 RULE = ("shortDescription", "fullDescription", "help")
 """Fields of a SARIF rule that contain text."""
 LINE = "primaryLocationLineHash"
@@ -190,7 +193,8 @@ def location(place: Any) -> dict[str, Any]:
     physical = place["physicalLocation"]
     # The pattern admits no mention, and `GH-1` in a path is no reference.
     file, line = physical["artifactLocation"]["uri"], physical["region"]["startLine"]
-    if not re.fullmatch(r"(?!/)(?!(.*/)?\.\.(/|$))[\w./%~-]+", file) or not isinstance(line, int) or line < 1:
+    is_line = isinstance(line, int) and 1 <= line <= MOST_LINES
+    if not re.fullmatch(r"(?!/)(?!(.*/)?\.\.(/|$))[\w./%~-]+", file) or not is_line:
         raise ValueError(f"{file}:{line} is not a line of a file in the repository")
     return {
         "physicalLocation": {

@@ -1,6 +1,7 @@
 """Resources in a state, with the lines that declare them."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import chain
@@ -18,6 +19,9 @@ from sandbox.summary import LATER, MASK, masked
 from sandbox.wire.values import with_nulls, without_nulls
 
 Json = dict[str, Any]
+
+LINE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+"""Pattern of the number of a line; a program may send any text."""
 
 PROVIDERS = "pulumi:providers:"
 """Start of the types of providers."""
@@ -213,9 +217,8 @@ def _locations(state: Json, tree: Path) -> Iterator[SourceLocation]:
     """Yield the line that declares a resource and the line in `__main__`, from the engine's stack trace."""
     frames: list[tuple[str, int]] = []
     for frame in state.get("stackTrace") or ():
-        position = unquote(frame.get("sourcePosition") or "").removeprefix("project://")
-        path, _, line_and_column = position.partition("#")
-        line = line_and_column.partition(",")[0]
+        path, _, line_and_column = (frame.get("sourcePosition") or "").rpartition("#")
+        path, line = unquote(path).removeprefix("project://"), line_and_column.partition(",")[0]
         if (file := _file_in_tree(path, tree)) and _is_line(line, file, tree):
             frames.append((file, int(line)))
     if not frames:
@@ -245,8 +248,8 @@ def _file_in_tree(path: str, tree: Path) -> str:
 
 
 def _is_line(number: str, file: str, tree: Path) -> bool:
-    """Return True if the text is the number of a line of a file; the program may send any text."""
-    return number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= _count_lines(file, tree)
+    """Return True if the text is the number of a line of a file."""
+    return LINE_NUMBER.fullmatch(number) is not None and int(number) <= _count_lines(file, tree)
 
 
 @cache

@@ -262,6 +262,14 @@ def test_the_name_of_a_file_may_have_two_dots() -> None:
                 comment.annotations(json.dumps(text))
 
 
+@pytest.mark.parametrize("line", [0, 10**9, "1"])
+def test_a_line_is_a_number_that_a_file_may_have(line: Any) -> None:
+    text = sarif()
+    text["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = line
+    with pytest.raises(ValueError, match="is not a line of a file"):
+        comment.annotations(json.dumps(text))
+
+
 def _of_another_tool(text: dict[str, Any]) -> None:
     text["runs"][0]["tool"]["driver"]["name"] = "CodeQL"
 

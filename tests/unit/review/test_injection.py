@@ -149,6 +149,10 @@ def test_a_location_is_a_line_of_a_file_of_the_tree(tmp_path: Path) -> None:
         "app.py#-1",
         "app.py#x",
         "app.py#" + "9" * 5000,
+        "app.py#00000000199",
+        "app.py#0000000001",
+        "app.py#1#3",
+        "app.py%231,1",
         "app.py#٢",
         "none.py#1",
     )
