@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from review.jail.installed_files import NEW_MOUNTS, cut_off
+
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
 
@@ -76,17 +78,7 @@ done; exec "$@"'''
 write the devices. `bwrap --remount-ro` would deny this, since it adds `nodev`.
 """
 
-WITH_READ_ONLY_DEVICES = (
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--mount",
-    "--",
-    "sh",
-    "-c",
-    READ_ONLY_DEVICES,
-    "sh",
-)
+WITH_READ_ONLY_DEVICES = (*NEW_MOUNTS, "sh", "-c", READ_ONLY_DEVICES, "sh")
 """Start of the command. Everybody may write to the devices, and therefore set their times to the present one
 (utimensat(2): Permissions requirements). Root, who owns them, may also change their modes. All processes of
 the machine see these times and modes, also those of a later run of the program.
@@ -111,17 +103,21 @@ def bwrap_command(
     seccomp: int,
     work_bytes: int = WORK_BYTES,
     *,
+    installed: Iterable[Path] = (),
     trusted: bool = False,
 ) -> list[str]:
     """Return the command line of bubblewrap, to which the command to isolate is appended.
 
-    That command may read `readable`, and connect to sockets there. It may write to `work`, a file system of
-    its own with `work_bytes` bytes, and to the folders in `shared`. Unless it is `trusted`, it is code under
-    review, and sees less of /proc.
+    That command may read `readable`, and connect to sockets there. It may also read `installed`, beside
+    SYSTEM, where it reaches no sockets and FIFOs. It may write to `work`, a file system of its own with
+    `work_bytes` bytes, and to the folders in `shared`. Unless it is `trusted`, it is code under review, and
+    sees less of /proc.
     """
+    installed = [*map(Path, SYSTEM), *installed]
     arguments = [
         *ENDED_FIRST,
         *WITH_READ_ONLY_DEVICES,
+        *cut_off(installed),
         "bwrap",
         *NAMESPACES,
         "--uid",  # the user's numbers, in place of those of root
@@ -146,7 +142,7 @@ def bwrap_command(
     arguments += ["--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     # Root owns the files of /proc, too: other processes of the machine see their new modes.
     arguments += ["--remount-ro", "/proc"]
-    mounts = {path: ["--ro-bind-try", str(path)] for path in (*map(Path, SYSTEM), *readable)}
+    mounts = {path: ["--ro-bind-try", str(path)] for path in (*installed, *readable)}
     mounts[work] = ["--size", str(work_bytes), "--tmpfs"]
     mounts |= {path: ["--bind", str(path)] for path in shared}
     mounts |= {path: ["--ro-bind", "/dev/null"] for path in _plugins(mounts)}

@@ -91,12 +91,15 @@ class Isolation:
             raise _refusal(f"there is no system call filter for {platform.machine()}", "Use x86-64 or arm64")
         if shutil.which("bwrap") is None:
             raise _refusal("bubblewrap (bwrap) is not installed", f"Install it: {INSTALL}")
+        installed = python_files()
         forbid_core_dumps()
         forbid_huge_pages()
         self._filter = os.memfd_create("system-call-filter")
         os.write(self._filter, program)
         self.descriptors = (self._filter,)
-        self._prefix = bwrap_command(work, readable, shared, self._filter, work_bytes, trusted=trusted)
+        self._prefix = bwrap_command(
+            work, readable, shared, self._filter, work_bytes, installed=installed, trusted=trusted
+        )
         probe = subprocess.run(
             self.command("true"),
             stdin=subprocess.DEVNULL,

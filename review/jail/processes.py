@@ -129,7 +129,7 @@ class Processes:
         environment = isolation.environment(home, self._engine)
         if not self._isolated:
             return Command(arguments, self._code, environment, access.descriptors)
-        readable = [*access.readable, self._code, *isolation.python_files()]
+        readable = [*access.readable, self._code]
         jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes, trusted=access.trusted)
         self._opened.callback(jail.close)
         descriptors = [*jail.descriptors, *access.descriptors]

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -49,7 +50,7 @@ class Jail:
         self.work = work
         self.isolation = Isolation(
             work,
-            [ROOT / "review", ROOT / "sandbox", *isolation.python_files(), *readable],
+            [ROOT / "review", ROOT / "sandbox", *readable],
             trusted=trusted,
         )
 
@@ -522,6 +523,39 @@ def test_of_pythons_prefix_in_the_users_home_only_python_is_shown(
     monkeypatch.setattr(sys, "base_prefix", str(prefix))
     shown = {path for path in isolation.python_files() if path.is_relative_to(tmp_path)}
     assert shown == {prefix / "bin", prefix / "lib"}
+
+
+@pytest.mark.parametrize("name", ["mounted", "searched,"])
+def test_sockets_and_fifos_of_others_below_an_installed_folder_are_out_of_reach(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / name  # overlayfs mounts no folder whose name has a comma.
+    folder.mkdir()
+    (folder / "data").write_text("found")
+    os.mkfifo(folder / "fifo")
+    files = [*isolation.python_files(), folder]
+    monkeypatch.setattr(isolation, "python_files", lambda: files)
+    program = f"""
+        print(open("{folder}/data").read())
+        attempt(lambda: socket.socket(socket.AF_UNIX).connect("{folder}/socket"))
+        attempt(lambda: os.write(os.open("{folder}/fifo", os.O_WRONLY | os.O_NONBLOCK), b"command"))
+    """
+    reader = os.open(folder / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket"))
+        server.listen()
+        jail = Jail(tmp_path / "work")
+        data, connection, write = jail.run(program).splitlines()
+        jail.isolation.close()
+    assert (data, connection) == ("found", "ConnectionRefusedError Connection refused")
+    # /dev/null covers a FIFO, and no device can be opened in the folder.
+    errors = {
+        "mounted": "OSError No such device or address",
+        "searched,": "PermissionError Permission denied",
+    }
+    assert write == errors[name]
+    assert os.read(reader, 7) == b""
+    os.close(reader)
 
 
 def test_python_in_the_users_home_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

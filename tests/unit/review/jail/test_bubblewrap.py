@@ -1,12 +1,21 @@
 """Tests of the command that starts an isolated program."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from review.jail import bubblewrap
-from review.jail.bubblewrap import ENDED_FIRST, WITH_READ_ONLY_DEVICES, bwrap_command
+from review.jail.bubblewrap import ENDED_FIRST, SYSTEM, WITH_READ_ONLY_DEVICES, bwrap_command
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(paths: Iterable[Path]) -> list[str]:
+        return ["cut-off", *map(str, paths)]
+
+    monkeypatch.setattr(bubblewrap, "cut_off", cut_off)
 
 
 def test_a_folder_of_path_that_cannot_be_read_is_skipped(
@@ -49,6 +58,7 @@ def test_every_user_has_read_only_devices_and_keeps_its_number(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os, "getegid", lambda: user + 1)
-    command = bwrap_command(tmp_path / "work", [tmp_path], [], 3)
-    assert command[: command.index("bwrap")] == [*ENDED_FIRST, *WITH_READ_ONLY_DEVICES]
+    command = bwrap_command(tmp_path / "work", [tmp_path], [], 3, installed=[tmp_path / "python"])
+    cut_off = ["cut-off", *SYSTEM, f"{tmp_path}/python"]
+    assert command[: command.index("bwrap")] == [*ENDED_FIRST, *WITH_READ_ONLY_DEVICES, *cut_off]
     assert command[command.index("--uid") :][:4] == ["--uid", f"{user}", "--gid", f"{user + 1}"]
