@@ -41,7 +41,9 @@ UNTRUSTED_LIMITS = LIMITS | {
     resource.RLIMIT_AS: 32
     * 2**30,  # bytes of addresses: the tables of their pages count towards no other limit
     resource.RLIMIT_DATA: 2 * 2**30,
-    resource.RLIMIT_SIGPENDING: 1024,  # timers and queued signals, which the kernel counts for each user
+    # Timers and queued signals. The kernel adds those of all isolations up to those of the user, who has
+    # half of threads-max by default (kernel/ucount.c: inc_rlimit_get_ucounts, kernel/fork.c: fork_init).
+    resource.RLIMIT_SIGPENDING: 64,
     resource.RLIMIT_NOFILE: 128,  # the kernel keeps up to 0.3 MB for each socket, outside of any process
     resource.RLIMIT_MEMLOCK: 0,  # locked pages of the machine's files count towards no process
 }

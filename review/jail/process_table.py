@@ -115,11 +115,12 @@ def unseen_memory(least: int = 0) -> int:
 
 
 def kernel_memory() -> int:
-    """Return the bytes that the kernel itself has for all processes of the machine and cannot give back.
+    """Return the bytes that the kernel has for all processes of the machine and cannot give back.
 
-    It takes them for mappings, stacks of threads, sockets and others, and counts them towards no process.
+    It takes them for mappings, stacks of threads, sockets and others, and for files in memory (Shmem), and
+    counts them towards no process.
     """
-    return _memory_of_the_machine(b"SUnreclaim:", b"KernelStack:")
+    return _memory_of_the_machine(b"SUnreclaim:", b"KernelStack:", b"Shmem:")
 
 
 def kernel_caches() -> int:

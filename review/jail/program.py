@@ -23,7 +23,7 @@ ISOLATED, OPEN = "isolated", "open"
 FILES = 50_000
 """Largest number of files in memory: the kernel keeps up to 1.5 KB for each, even if it is empty."""
 
-SOCKETS, FEWEST_SOCKETS = 512, 32
+SOCKETS, FEWEST_SOCKETS = 128, 32
 """Largest number of Unix sockets, and its smallest value on any machine. A connection that waits for `accept`
 is a socket, too, and has no descriptor if its client is closed. A small program of Pulumi has five.
 """
@@ -34,7 +34,9 @@ most 36 KB each (net/core/sock.c: sock_alloc_send_pskb, net/unix/af_unix.c: unix
 """
 
 BUFFER_BYTES = SOCKETS * (212_992 + LAST_MESSAGE)
-"""Bytes of all buffers of sockets: those of SOCKETS sockets with Linux's default size, 136 MB."""
+"""Bytes of all buffers of sockets: those of SOCKETS sockets with Linux's default size, 34 MB. No file in
+/proc shows their memory, so it does not count towards the limit of all processes.
+"""
 
 BUFFER_SIZE = Path("/proc/sys/net/core/wmem_default")
 """The size of the buffer of each socket (socket(7)); the filter ignores another one (seccomp.py)."""

@@ -421,7 +421,7 @@ def test_each_process_has_limits_that_it_cannot_raise(jail: Jail) -> None:
         import mmap
         attempt(lambda: mmap.mmap(-1, 40 * 2**30, mmap.MAP_PRIVATE, mmap.PROT_READ))
         attempt(lambda: [socket.socketpair() for _ in range(200)])
-        timers = (ctypes.c_void_p() for _ in range(2000))
+        timers = (ctypes.c_void_p() for _ in range(100))
         print("OSError" if any(libc.timer_create(0, None, ctypes.byref(it)) for it in timers) else "possible")
     """
     lines = jail.run(program).splitlines()

@@ -90,14 +90,14 @@ def test_memory_of_processes_that_have_ended_is_unseen(
     assert unseen_memory(4096 * 1024 + 1) == 0
 
 
-def test_memory_of_the_kernel_and_its_caches_are_told_apart(
+def test_memory_that_no_process_has_and_caches_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_table, "PROCESSES", tmp_path)
     assert kernel_memory() == kernel_caches() == 0, "this system has no /proc"
     text = "Slab: 70 kB\nSReclaimable: 50 kB\nSUnreclaim:   20 kB\nKernelStack:   3 kB\nPageTables: 9 kB\n"
-    (tmp_path / "meminfo").write_text(text)
-    assert kernel_memory() == 23 * 1024
+    (tmp_path / "meminfo").write_text(f"{text}Shmem: 400 kB\nShmemHugePages: 9 kB\n")
+    assert kernel_memory() == 423 * 1024
     assert kernel_caches() == 50 * 1024
 
 
