@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeGuard
 from urllib.parse import quote, quote_plus
 
+from review.values.decoded_texts import decode_text
 from review.values.shortened_forms import ELLIPSIS, ShortenedForms, Span
 from sandbox.summary import LATER, MASK
 
@@ -21,6 +22,14 @@ PATH_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
 SHORTEST = 6
 """Smallest number of characters of a secret that is masked; a shorter secret would mask common words."""
 
+DECODED = 2
+"""Number of times that a text is decoded for the search for a secret."""
+
+DECODED_TWICE = 50_000
+"""Largest number of characters in a text that is decoded more than once, which takes far longer."""
+
+MANY_FORMS = 250
+"""Number of forms above which a search for each takes longer than a look at each place of a text."""
 
 SECRET = " (secret)"
 """End of a shown secret, in which every random or generated part is masked."""
@@ -231,7 +240,10 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 def build_mask(
     values: Iterable[str], replace: Callable[[str], str] = lambda form: MASK
 ) -> Callable[[str], str]:
-    """Return a function that masks these values in a string, in all common encodings.
+    """Return a function that masks these values in a string, in all common encodings, also within others.
+
+    The string is searched for the forms of a value as it is, and without its escapes or as base64, up to two
+    deep: the base64 of a URL with a password has the password with the escapes of the URL.
 
     `replace` returns the mask of one of these forms, or of a line of it. Line breaks stay: what follows them
     must not look like a part of the line before the secret. A text that is nothing but a secret is one mask.
@@ -240,16 +252,29 @@ def build_mask(
     before an ellipsis is masked, too, and so are its end after an ellipsis and a part of it between two.
     """
     forms = set[str]().union(*map(_encodings, values))
-    longest_first = sorted(forms, key=len, reverse=True)
-
+    by_beginning: dict[str, list[str]] = {}
+    for form in forms:
+        by_beginning.setdefault(form[:SHORTEST], []).append(form)
     shortened = ShortenedForms(forms, SHORTEST)
 
-    def find(text: str) -> Sequence[Span]:
-        # A search for each form takes far less time than the compilation of a pattern of all forms.
-        pattern = "|".join(re.escape(form) for form in longest_first if form in text)
+    def find(text: str, depth: int = DECODED) -> Sequence[Span]:
+        # A search for each form takes far less time than the compilation of a pattern of all forms. With many
+        # forms, a look at each place of the text takes even less.
+        possible: Iterable[str] = forms
+        if len(forms) > MANY_FORMS:
+            places = range(len(text) - SHORTEST + 1)
+            beginnings = {
+                part for place in places if (part := text[place : place + SHORTEST]) in by_beginning
+            }
+            possible = (form for beginning in beginnings for form in by_beginning[beginning])
+        contained = sorted((form for form in possible if form in text), key=len, reverse=True)
+        pattern = "|".join(map(re.escape, contained))
         whole = [match.span() for match in re.finditer(pattern, text)] if pattern else []
-        cut = shortened.find(text)
-        return _join_spans([*whole, *cut]) if cut else whole
+        more = shortened.find(text)
+        rounds = min(depth, DECODED if len(text) <= DECODED_TWICE else 1)
+        for decoded in decode_text(text) if rounds and forms else ():
+            more += map(decoded.source_of, find(decoded.text, rounds - 1))
+        return _join_spans([*whole, *more]) if more else whole
 
     def mask_spans(text: str, spans: Iterable[Span]) -> str:
         pieces: list[str] = []

@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
@@ -173,13 +175,73 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+DECODED: dict[str, Callable[[str], str]] = {
+    "encodeURIComponent of JavaScript": lambda value: quote(value, safe="!'()*-_.~"),
+    "a URL's user in Go": lambda value: quote(value, safe="$&+,;=-_.~"),
+    "an XML attribute": lambda value: html.escape(value).replace("&#x27;", "&apos;"),
+    "JSON as PHP writes it": lambda value: json.dumps(value)[1:-1].replace("/", "\\/"),
+    "base64 of JSON": lambda value: _base64_at(json.dumps(value)[1:-1], 0),
+    "base64 of a URL's part": lambda value: _base64_at(quote(value, safe=""), 0),
+    "base64 of HTML": lambda value: _base64_at(str(escape(value)), 0),
+    "base64 of JSON in base64": lambda value: _base64_at(_base64_at(json.dumps(value)[1:-1], 0), 0),
+    "hexadecimal JSON": lambda value: json.dumps(value)[1:-1].encode().hex(),
+    "wrapped base64 of JSON": lambda value: textwrap.fill(_base64_at(json.dumps(value)[1:-1], 0), 8),
+}
+"""Encodings that the mask finds by decoding: escapes of other libraries, and encodings of escaped texts."""
+
+
 @pytest.mark.parametrize("value", [HARD, PLANTED, "sesame"], ids=["hard", "usual", "short"])
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS | DECODED)
 def test_a_value_is_masked_in_every_encoding(value: str, encoding: str) -> None:
-    form = ENCODINGS[encoding](value)
+    form = (ENCODINGS | DECODED)[encoding](value)
     breaks = re.findall(r"\n|\\+n", form)
     masked = "".join(("[secret]", *(f"{line_break}[secret]" for line_break in breaks)))
     assert build_mask([value])(f"before {form} after") == f"before {masked} after"
+
+
+@pytest.mark.parametrize("value", [HARD.replace("\n", ""), PLANTED])
+def test_an_escaped_value_is_masked_within_a_longer_encoded_text(value: str) -> None:
+    mask = build_mask([value])
+    address = f"postgres://app:{quote(value, safe='')}@db.example/app"
+    lower = re.sub("%..", lambda escape: escape[0].lower(), address)
+    login = _base64_at(f"app:{value}", 0)
+    documents = (
+        address,
+        lower,
+        json.dumps({"auths": {"r.example": {"password": value, "auth": login}}}),
+        json.dumps({"url": lower}).replace("/", "\\/"),
+        yaml.safe_dump({"password": value, "url": address}),
+        yaml.safe_dump({"text": json.dumps({"password": value})}),
+    )
+    for document in documents:
+        for text in (
+            document,
+            *(_base64_at(document, start) for start in (0, 1, 2)),
+            document.encode().hex(),
+        ):
+            masked = mask(json.dumps({"data": text}))
+            rest = [html.unescape(part) for part in masked.split(MASK)]
+            assert len(rest) > 1
+            bare = re.sub(r"[^a-z]", "", value)[-8:]
+            for part in rest:
+                for decoded in (part, *(_decoded(part, start) for start in range(4))):
+                    assert bare not in re.sub(r"[^a-z]", "", decoded)
+
+
+def _decoded(text: str, start: int) -> str:
+    """Return what base64 from this place on and its own base64 have."""
+    text = re.sub(r"[^\w+/]", "", text)[start:]
+    content = base64.b64decode(text[: len(text) // 4 * 4]).decode(errors="replace")
+    return f"{content} {unquote(content)}"
+
+
+def test_a_folded_passphrase_is_masked_in_each_line() -> None:
+    passphrase = "correct horse battery staple " * 4 + "end"
+    folded = yaml.safe_dump({"key": passphrase})
+    assert folded.count("\n") == 2
+    assert build_mask([passphrase])(folded) == f"key: {MASK}\n  {MASK}\n"
+    in_json = build_mask([passphrase])(json.dumps({"file": folded}))
+    assert in_json.count(MASK) == 2 and "battery" not in in_json
 
 
 LONG = f"https://hooks.example.com/{PLANTED}?{HARD}"
@@ -231,7 +293,8 @@ def _texts(draw: st.DrawFn) -> str:
     around = st.text("aZ09+/=-_ .#;\\nrt\n\r\t") | st.sampled_from((*BREAKS, "word", "abcdefgh", MASK))
     pieces: list[str] = []
     for _ in range(draw(st.integers(1, 4))):
-        form = ENCODINGS[draw(st.sampled_from([*ENCODINGS]))](draw(st.sampled_from((HARD, PLANTED, PEM))))
+        encode = draw(st.sampled_from([*ENCODINGS.values(), *DECODED.values()]))
+        form = encode(draw(st.sampled_from((HARD, PLANTED, PEM))))
         width, line_break = draw(st.integers(8, 80)), draw(st.sampled_from((*BREAKS, "")))
         wrapped = line_break.join(form[start : start + width] for start in range(0, len(form), width))
         pieces += draw(around), wrapped, draw(around)
@@ -323,3 +386,10 @@ def test_long_words_and_many_empty_lines_are_searched_in_linear_time() -> None:
         "a" * 300_000 + "\n" * 3000 + "!" + "\\n" * 3000 + "." * 300_000 + "\\" * 300_000 + " word…" * 30_000
     )
     assert build_mask(["supersecret"])(text) == text
+
+
+def test_a_text_full_of_escapes_is_decoded_in_bounded_time() -> None:
+    text = "%41+&amp;\\n''\n  QUJDREVGRw== 4142434445464748 \\u0041" * 8_000
+    started = time.process_time()
+    assert build_mask([f"{PLANTED}{number}" for number in range(20)])(text) == text
+    assert time.process_time() - started < 30
