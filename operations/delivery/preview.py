@@ -46,6 +46,7 @@ def work(log: RunLog, options: Options) -> str:
     """Preview and review the stack; after the review of a failed preview, raise FailedError."""
     folder = ROOT / ".runs" / options.stack / "preview"
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # Also for what a run before this one has left.
     plan, events, ledger, masks = (
         folder / name for name in ("plan.json", "events.jsonl", "ledger.jsonl", "masks")
     )

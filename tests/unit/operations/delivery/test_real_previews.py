@@ -228,3 +228,4 @@ def test_secrets_in_exceptions_are_masked_in_log_and_files(
     assert f"    | {MASKED}\n" in output, "Pulumi's errors"
     assert "planted" not in output + written(tmp_path) + last_command(tmp_path)
     assert mode.read_text() == "0o600\n" and not (folder / "masks").exists()
+    assert folder.stat().st_mode & 0o777 == 0o700
