@@ -25,7 +25,7 @@ ESCAPE = re.compile(
     r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\U000[0-9A-Fa-f]{5}|\\[0-3][0-7]{2}|\\\r?\n[ \t]*+|\\."
 )
 DOUBLED = re.compile(r"''|\"\"")
-FOLD = re.compile(r"[ \t]*+\r?\n[ \t]++")
+FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 """Patterns of the escapes of URLs, forms, HTML, strings, and quotes, and of the folded lines of YAML."""
 
 CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}

@@ -383,7 +383,14 @@ def test_a_short_value_is_not_masked() -> None:
 
 def test_long_words_and_many_empty_lines_are_searched_in_linear_time() -> None:
     text = (
-        "a" * 300_000 + "\n" * 3000 + "!" + "\\n" * 3000 + "." * 300_000 + "\\" * 300_000 + " word…" * 30_000
+        "a" * 300_000
+        + "\n" * 3000
+        + "!"
+        + "\\n" * 3000
+        + "." * 300_000
+        + "\\" * 300_000
+        + " word…" * 30_000
+        + " " * 300_000
     )
     assert build_mask(["supersecret"])(text) == text
 
