@@ -32,7 +32,7 @@ CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a"
 """Control characters by the letters of their escapes."""
 
 BASE64 = re.compile(r"[\w+/-]{8,}+", re.ASCII)
-HEXADECIMAL = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}){6,}+")
+HEXADECIMAL = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{12,}+")
 """Patterns of texts that may be bytes in base64 or in hexadecimal digits."""
 
 READABLE = re.compile(rf"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]{{{SHORTEST},}}")
@@ -228,10 +228,14 @@ def _decode_base64(text: str) -> DecodedText:
 
 
 def _decode_hexadecimal(text: str) -> DecodedText:
+    """Return the texts in hexadecimal digits; those of a shortened text may begin with half a byte."""
     decoded = DecodedText()
     for run in HEXADECIMAL.finditer(text):
         ends = _ellipses(text, run.start(), run.end())
-        decoded.add_bytes(binascii.unhexlify(run[0]), run.span(), 4, ends)
+        for offset in range(2):
+            digits = run[0][offset:]
+            content = binascii.unhexlify(digits[: len(digits) // 2 * 2])
+            decoded.add_bytes(content, (run.start() + offset, run.end()), 4, ends)
     return decoded
 
 

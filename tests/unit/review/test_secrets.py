@@ -265,6 +265,16 @@ def test_the_shown_part_of_a_shortened_value_is_masked(shown: str, encoding: str
     assert build_mask([LONG])(f"'{before}{part}{after}'") == f"'{before}{masked}{after}'"
 
 
+@pytest.mark.parametrize("shown", SHORTENED)
+@pytest.mark.parametrize("encoding", ["base64 of JSON", "base64 of a URL's part", "hexadecimal JSON"])
+def test_a_shortened_encoding_of_an_escaped_value_shows_a_few_characters_at_most(
+    shown: str, encoding: str
+) -> None:
+    cut, before, after = SHORTENED[shown]
+    masked = build_mask([LONG])(f"'{before}{DECODED[encoding](LONG)[cut]}{after}'")
+    assert re.fullmatch(rf"'{re.escape(before)}.{{0,3}}\[secret\].{{0,3}}{re.escape(after)}'", masked)
+
+
 def test_both_ends_of_a_shortened_value_are_masked_and_no_other_text() -> None:
     mask = build_mask([LONG, "sesame"])
     assert mask(f"{LONG[:20]}...{LONG[-9:]} …") == f"{MASK}...{MASK}\n{MASK} …"
