@@ -7,17 +7,15 @@ import os
 import resource
 import select
 import socket
+import stat
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 EVENT_POLL = "anon_inode:[eventpoll]"
 """Target of the link in /proc to an instance of epoll."""
-
-PIPE = "pipe:["
-"""Start of the target of the link in /proc to a pipe; the number of the pipe follows."""
 
 WATCH = b"tfd:"
 """Start of a line of an instance of epoll that describes a watched file (proc(5), /proc/pid/fdinfo)."""
@@ -41,28 +39,34 @@ class SharedObjects:
     """The number of files that instances of epoll watch. A watch stays when its file descriptor is closed, as
     long as another one has the file (epoll(7): /proc/sys/fs/epoll/max_user_watches).
     """
-    pipes: set[str] = field(default_factory=set[str])
-    """Pipes (pipe(7): /proc/sys/fs/pipe-user-pages-soft)."""
+    pipes: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """Device and number of each pipe, also of one with a name.
 
-    def add(self, folder: Path) -> None:
-        """Add what a process or thread has open, which a folder in /proc shows, unless it has ended.
+    (pipe(7): /proc/sys/fs/pipe-user-pages-soft)
+    """
+
+    def add(self, folder: Path) -> bool:
+        """Add what a process has open, which a folder in /proc shows; return False if it shows no open file.
 
         Raises PermissionError if the process hides this (prctl(2): PR_SET_DUMPABLE).
+
+        A program may have tens of thousands of descriptors, and open files with paths of thousands of
+        folders, so only the links to what is no ordinary file are read.
         """
-        for descriptor, target in _open_files(folder):
-            if target.startswith(PIPE):
-                self.pipes.add(target)
-            elif target == EVENT_POLL:
+        has_files = False
+        with suppress(FileNotFoundError, ProcessLookupError), os.scandir(folder / "fd") as links:
+            for link in links:
+                has_files = True
                 with suppress(FileNotFoundError, ProcessLookupError):
-                    self.watches += (folder / "fdinfo" / descriptor).read_bytes().count(WATCH)
+                    self._add(folder, link)
+        return has_files
 
-
-def _open_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the number and the description of each open file."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for link in (folder / "fd").iterdir():
-            with suppress(FileNotFoundError):
-                yield link.name, str(link.readlink())
+    def _add(self, folder: Path, link: "os.DirEntry[str]") -> None:
+        status = link.stat()
+        if stat.S_ISFIFO(status.st_mode):
+            self.pipes.add((status.st_dev, status.st_ino))
+        elif not stat.S_IFMT(status.st_mode) and str(Path(link).readlink()) == EVENT_POLL:
+            self.watches += (folder / "fdinfo" / link.name).read_bytes().count(WATCH)
 
 
 class UserLimits:

@@ -427,8 +427,8 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     objects = SharedObjects()
     for process in () if reason else chain.from_iterable(under_review):
         try:
-            for folder in process.folders() if process.threads > 1 or not process.ended else ():
-                objects.add(folder)
+            # The filter allows no thread a table of open files of its own, so those of one thread are enough.
+            any(map(objects.add, process.folders() if process.threads > 1 or not process.ended else ()))
         except PermissionError:
             # Each isolation's first process, which is the review's own, is hidden from the program.
             if process.parent not in programs:

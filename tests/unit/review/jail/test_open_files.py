@@ -3,14 +3,16 @@
 import errno
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from review.jail import open_files
-from review.jail.open_files import UserLimits
+from review.jail.open_files import EVENT_POLL, SharedObjects, UserLimits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has limits of a user")
 
@@ -48,6 +50,34 @@ def test_pipes_that_no_descriptor_shows_are_noticed() -> None:
         "True",
         "its user has so many pipes that new ones are smaller (/proc/sys/fs/pipe-user-pages-soft)",
     ], process.stderr
+
+
+def test_only_links_to_what_may_watch_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of thousands of folders takes milliseconds, and a program may have it open very often."""
+    read: list[str] = []
+
+    def note(link: "os.DirEntry[str]") -> str:
+        read.append(readlink(link))
+        return read[-1]
+
+    readlink = os.readlink
+    monkeypatch.setattr(os, "readlink", note)
+    own = Path("/proc/self")
+    before = SharedObjects()
+    assert before.add(own)
+    read.clear()
+    ends = os.pipe()
+    os.mkfifo(tmp_path / "named")
+    named = os.open(tmp_path / "named", os.O_RDWR)
+    with (tmp_path / "file").open("w"), select.epoll() as poll:
+        poll.register(ends[0])
+        objects = SharedObjects()
+        assert objects.add(own)
+    for descriptor in (*ends, named):
+        os.close(descriptor)
+    assert {*read} == {EVENT_POLL}
+    assert (objects.watches, len(objects.pipes - before.pipes)) == (before.watches + 1, 2)
+    assert not objects.add(tmp_path)
 
 
 def test_a_user_who_had_too_many_pipes_before_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
