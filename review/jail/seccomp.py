@@ -31,7 +31,12 @@ ARGUMENTS, ARGUMENT_BYTES = 16, 8
 little-endian machines.
 """
 
-KILL, ERROR, ALLOW = 0x80000000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_KILL_PROCESS, _ERRNO, _ALLOW
+TRAP, ERROR, ALLOW = 0x00030000, 0x00050000, 0x7FFF0000  # SECCOMP_RET_TRAP, _ERRNO and _ALLOW
+"""A trap ends the process by SIGSYS, which code under review can neither handle nor block (HANDLE_SIGNAL).
+SECCOMP_RET_KILL_PROCESS would write a record into the machine's log for each process (kernel/seccomp.c:
+seccomp_log).
+"""
+
 SUCCESS = ERROR | 0
 """The call returns 0 and has no effect."""
 
@@ -314,6 +319,15 @@ SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknoda
 for the other side, and then no file descriptor shows the pipe (fs/pipe.c: fifo_open).
 """
 
+BAD_SYSTEM_CALL = 31  # SIGSYS on both architectures, include/uapi/asm-generic/signal.h
+
+HANDLE_SIGNAL: tuple[int, int] = (13, 134)
+"""Numbers of the system call `rt_sigaction`, whose first argument is a signal, and whose second one is the
+address of a new handler, or 0. A handler of SIGSYS would get the control after a trap; Go's runtime sets one,
+which has no effect. If the signal is blocked or ignored, the kernel ends the process nevertheless
+(kernel/signal.c: force_sig_info_to_task).
+"""
+
 CREATE_PROCESS: tuple[int, int] = (56, 220)
 """Numbers of the system call `clone`, whose first argument has flags."""
 
@@ -354,7 +368,7 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     column = architecture.column
     instructions = [
         _instruction(LOAD, ARCHITECTURE),
-        *_unless_equal(architecture.audit, KILL),  # calls of other architectures have other numbers
+        *_unless_equal(architecture.audit, TRAP),  # calls of other architectures have other numbers
         _instruction(LOAD, NUMBER),
     ]
     if architecture.other_numbers:
@@ -380,10 +394,13 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         for numbers in (NEW_SESSION, MACHINE_LOAD):
             instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
         for numbers in OF_OTHERS.values():
-            instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
+            instructions += _if_equal(numbers[column], [_instruction(RETURN, TRAP)])
         for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):
             instructions += _if_equal(numbers[column], [_instruction(RETURN, SUCCESS)])
-        commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, KILL)]
+        handler = [*_unless_zero(1, SUCCESS), _instruction(RETURN, ALLOW)]
+        of_traps = [*_if_equal(BAD_SYSTEM_CALL, handler), _instruction(RETURN, ALLOW)]
+        instructions += _if_equal(HANDLE_SIGNAL[column], [_load_argument(0), *of_traps])
+        commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, TRAP)]
         instructions += _if_equal(FILE_CONTROL[column], commands)
         advices = [_load_argument(2), *_allow_only(ADVICES, ERROR | errno.EINVAL)]
         instructions += _if_equal(MEMORY_ADVICE[column], advices)
@@ -459,17 +476,17 @@ def _same_bytes_at_all_sockets(column: int) -> list[bytes]:
     """Return instructions that deny what may lead to other bytes at another kind of sockets."""
     instructions: list[bytes] = []
     for numbers in FROM_PAGES.values():
-        instructions += _if_equal(numbers[column], [_instruction(RETURN, KILL)])
+        instructions += _if_equal(numbers[column], [_instruction(RETURN, TRAP)])
     for *numbers, flags in SENDING.values():
         others = _instruction(AND, ~SEND_FLAGS & 0xFFFFFFFF)
-        instructions += _if_equal(numbers[column], [_load_argument(flags), others, *_allow_only([0], KILL)])
+        instructions += _if_equal(numbers[column], [_load_argument(flags), others, *_allow_only([0], TRAP)])
     ignore = [_instruction(RETURN, SUCCESS)]
     buffers = [part for option in BUFFER_OPTIONS for part in _if_equal(option, ignore)]
     options = [_load_argument(1)]
     for level, allowed in SOCKET_OPTIONS.items():
         ignored = buffers if level == socket.SOL_SOCKET else []
-        options += _if_equal(level, [_load_argument(2), *ignored, *_allow_only(allowed, KILL)])
-    options.append(_instruction(RETURN, KILL))
+        options += _if_equal(level, [_load_argument(2), *ignored, *_allow_only(allowed, TRAP)])
+    options.append(_instruction(RETURN, TRAP))
     return [*instructions, *_if_equal(SET_OPTION[column], options)]
 
 

@@ -321,6 +321,18 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Ja
     assert is_killed(jail, "import fcntl; file = os.open(sys.executable, os.O_RDONLY)", OF_OTHERS[name])
 
 
+TRAPS = {
+    "a handler": "signal.signal(signal.SIGSYS, lambda *_: None)",
+    "a blocked signal": "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGSYS])",
+    "an ignored signal": "signal.signal(signal.SIGSYS, signal.SIG_IGN)",
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_the_signal_of_the_filter_always_ends_the_process(jail: Jail, name: str) -> None:
+    assert is_killed(jail, f"import fcntl, signal; {TRAPS[name]}", "fcntl.flock(0, fcntl.LOCK_SH)")
+
+
 def test_a_program_makes_no_disk_flush_its_cache(jail: Jail) -> None:
     program = """
         import tempfile

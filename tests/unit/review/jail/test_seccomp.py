@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import re
+import signal
 import struct
 import termios
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from review.jail.seccomp import (
     ALLOW,
     ARCHITECTURES,
+    BAD_SYSTEM_CALL,
     CACHE_ADVICE,
     CLOSE_RANGE,
     CREATE_PROCESS,
@@ -21,7 +23,7 @@ from review.jail.seccomp import (
     ERROR,
     FILE_CONTROL,
     FROM_PAGES,
-    KILL,
+    HANDLE_SIGNAL,
     LOWEST_PRIORITY,
     MACHINE_LOAD,
     MAPPINGS,
@@ -36,6 +38,8 @@ from review.jail.seccomp import (
     SET_PRIORITY,
     SOCKETS,
     SPECIAL_FILES,
+    SUCCESS,
+    TRAP,
     WRITE_BACK,
     filter_program,
 )
@@ -216,7 +220,7 @@ def test_code_under_review_sends_only_what_all_sockets_send_alike(machine: str) 
     for *numbers, index in SENDING.values():
         number, before = numbers[ARCHITECTURES[machine].column], [7] * index
         for flag in flags.values():
-            assert verdict(machine, number, *before, nosignal | flag) == KILL
+            assert verdict(machine, number, *before, nosignal | flag) == TRAP
             assert verdict(machine, number, *before, nosignal | flag, trusted=True) == ALLOW
         assert verdict(machine, number, *before, nosignal | dontwait) == ALLOW
         assert verdict(machine, number, *before, 0) == ALLOW
@@ -232,7 +236,7 @@ def test_code_under_review_sets_only_options_that_lose_no_bytes(machine: str) ->
     cork, repair, upper_layer, min_ttl = 3, 19, 31, 21
     denied += [(of_tcp, cork), (of_tcp, repair), (of_tcp, upper_layer), (of_ip, min_ttl), (of_tls, 1)]
     assert {verdict(machine, number, 9, *option) for option in allowed} == {ALLOW}
-    assert {verdict(machine, number, 9, *option) for option in denied} == {KILL}
+    assert {verdict(machine, number, 9, *option) for option in denied} == {TRAP}
     assert {verdict(machine, number, 9, *option, trusted=True) for option in denied} == {ALLOW}
 
 
@@ -244,7 +248,7 @@ def test_the_size_of_a_buffer_cannot_be_set_but_this_is_no_error(machine: str) -
         assert verdict(machine, number, 9, of_sockets, option) == ERROR, "no error and no effect"
         assert verdict(machine, number, 9, of_sockets, option, trusted=True) == ALLOW
     of_tcp, of_tcp_fastopen_key = 6, 33
-    assert verdict(machine, number, 9, of_tcp, of_tcp_fastopen_key) == KILL
+    assert verdict(machine, number, 9, of_tcp, of_tcp_fastopen_key) == TRAP
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
@@ -263,7 +267,7 @@ def test_code_under_review_advises_only_on_its_own_memory(machine: str) -> None:
 def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) -> None:
     for numbers in FROM_PAGES.values():
         number = numbers[ARCHITECTURES[machine].column]
-        assert verdict(machine, number) == KILL
+        assert verdict(machine, number) == TRAP
         assert verdict(machine, number, trusted=True) == ALLOW
 
 
@@ -271,14 +275,14 @@ def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) ->
 def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine: str) -> None:
     column = ARCHITECTURES[machine].column
     for numbers in OF_OTHERS.values():
-        assert verdict(machine, numbers[column]) == KILL
+        assert verdict(machine, numbers[column]) == TRAP
         assert verdict(machine, numbers[column], trusted=True) == ALLOW
     own = (fcntl.F_DUPFD, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL, fcntl.F_DUPFD_CLOEXEC)
     locks = (fcntl.F_GETLK, fcntl.F_SETLK, fcntl.F_SETLKW, 37, 38)  # and F_OFD_SETLK, F_OFD_SETLKW
     others = (*locks, fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_SETOWN)
     number = FILE_CONTROL[column]
     assert {verdict(machine, number, 9, command) for command in own} == {ALLOW}
-    assert {verdict(machine, number, 9, command) for command in others} == {KILL}
+    assert {verdict(machine, number, 9, command) for command in others} == {TRAP}
     assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
 
 
@@ -301,6 +305,17 @@ def test_code_under_review_controls_no_file_system(machine: str) -> None:
     assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
 
 
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_code_under_review_gets_no_handler_of_traps(machine: str) -> None:
+    number = HANDLE_SIGNAL[ARCHITECTURES[machine].column]
+    for handler in (1, 2**32):
+        assert verdict(machine, number, BAD_SYSTEM_CALL, handler) == SUCCESS
+        assert verdict(machine, number, 2**32 | BAD_SYSTEM_CALL, handler) == SUCCESS
+        assert verdict(machine, number, signal.SIGINT, handler) == ALLOW
+        assert verdict(machine, number, BAD_SYSTEM_CALL, handler, trusted=True) == ALLOW
+    assert verdict(machine, number, BAD_SYSTEM_CALL, 0) == ALLOW
+
+
 @pytest.mark.parametrize(("machine", "number"), [(X86, 0), (X86, 59), (ARM, 63), (ARM, 221)])
 def test_reading_and_starting_programs_is_allowed(machine: str, number: int) -> None:
     assert verdict(machine, number) == ALLOW
@@ -308,7 +323,7 @@ def test_reading_and_starting_programs_is_allowed(machine: str, number: int) -> 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_numbers_of_another_processor_are_no_bypass(machine: str) -> None:
-    assert verdict(machine, 41, VSOCK, audit=0x40000003) == KILL  # AUDIT_ARCH_I386
+    assert verdict(machine, 41, VSOCK, audit=0x40000003) == TRAP  # AUDIT_ARCH_I386
 
 
 def test_the_second_numbers_of_x86_64_are_no_bypass() -> None:
@@ -345,6 +360,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "ioctl": DEVICE_CONTROL,
             "prctl": PROCESS_CONTROL,
             "prlimit64": PROCESS_LIMIT,
+            "rt_sigaction": HANDLE_SIGNAL,
             "setrlimit": OWN_LIMIT,
             "setpriority": SET_PRIORITY,
             "setsid": NEW_SESSION,
