@@ -36,6 +36,13 @@ SCHEMA = Path("schemas", "stack-file.schema.json")
 ENCRYPTED = re.compile(r"v1:\S+|[A-Za-z][A-Za-z0-9+/=:]{20,}")
 """Pattern of an encrypted text without quotes, which no parser takes for a number, a date or a boolean."""
 
+SECRET_NAME = re.compile(r"\w[\w.-]*(:\w[\w.-]*){0,2}", re.ASCII)
+"""Pattern of a secret setting's name.
+
+`pulumi config set-all` takes what follows the first `=` in a name, or quotation marks around it, for the
+value of another setting (pulumi/pulumi, pkg/cmd/pulumi/config/io.go: parseKeyValuePair).
+"""
+
 PROTECTION_SETTING = re.compile(r"protect", re.IGNORECASE)
 """The pattern for names of settings that protect resources from deletion."""
 
@@ -66,6 +73,12 @@ def prepare(
 
     invented = secret_settings(stack.root) if random_secrets is None else random_secrets
     secret_keys = _secret_keys(stack, tracked, names, invented)
+    for key in secret_keys:
+        if not SECRET_NAME.fullmatch(key):
+            raise CommandError(
+                f"Pulumi.{stack.name}.yaml: {json.dumps(key)} is no name of a secret setting; allowed are "
+                "letters, digits, dots, hyphens and underscores, and colons between the parts. Rename it."
+            )
     config = {key: value for key, value in tracked.items() if key not in secret_keys}
     if not protect:
         config = {key: _unprotected(key, value) for key, value in config.items()}

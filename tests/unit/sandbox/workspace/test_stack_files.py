@@ -91,6 +91,21 @@ def test_a_value_that_is_not_a_secret_for_every_parser_is_refused(stack: Stack, 
         prepare(stack)
 
 
+@pytest.mark.parametrize(
+    "name", ["thing:three=x", '"thing:three"', "'thing:three'", "-three", "", "a:b:c:d", "ä"]
+)
+def test_a_secret_whose_name_a_command_would_read_differently_is_refused(stack: Stack, name: str) -> None:
+    """`pulumi config set-all --secret=thing:three=x=VALUE` sets thing:three, which no deployment has."""
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  {json.dumps(name)}: {{secure: v1:ccc}}\n")
+    with pytest.raises(CommandError, match="is no name of a secret setting; allowed are letters"):
+        prepare(stack)
+
+
+def test_a_plain_setting_may_have_any_name(stack: Stack) -> None:
+    (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three=x: value\n")
+    assert prepare(stack) == []
+
+
 def test_an_encrypted_text_has_one_value_under_all_keys(stack: Stack) -> None:
     (stack.root / "Pulumi.dev.yaml").write_text(f"{FILE}  thing:three: {{secure: 'v1:aaa'}}\n")
     assert prepare(stack) == []
