@@ -279,6 +279,8 @@ def _evaluate(
                 status.activity(message.text)
         code = process.wait()
     finally:
+        # Nothing looks at the limits any more, and the end of all takes seconds.
+        _kill_programs(programs)
         _end(process)
         watch.join()
     if watch.exceeded:
@@ -368,7 +370,18 @@ def _available_memory() -> int:
 
 
 def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Popen[bytes]]") -> None:
-    """Kill the programs, which may still take memory, and then the evaluation, whose end the review awaits.
+    """Kill the programs, which may still take memory, then the evaluation, whose end the review awaits."""
+    _kill_programs(programs)
+    with suppress(psutil.NoSuchProcess):
+        evaluation = psutil.Process(process.pid)
+        evaluation.suspend()  # Processes that it starts from now on would keep its output open.
+        below = evaluation.children(recursive=True)
+        process.kill()
+        isolation.end_all(below)
+
+
+def _kill_programs(programs: "Sequence[subprocess.Popen[bytes]]") -> None:
+    """Kill the programs without a wait for their ends.
 
     Each process of a program gets its signal from here. Otherwise, it would get it from the first process of
     the namespace, whose end has the low priority of the others.
@@ -379,12 +392,6 @@ def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Pop
         for below in _below(program.pid, children):
             with suppress(psutil.NoSuchProcess):
                 psutil.Process(below.pid).kill()
-    with suppress(psutil.NoSuchProcess):
-        evaluation = psutil.Process(process.pid)
-        evaluation.suspend()  # Processes that it starts from now on would keep its output open.
-        below = evaluation.children(recursive=True)
-        process.kill()
-        isolation.end_all(below)
 
 
 def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -170,8 +170,9 @@ def test_the_next_check_does_not_wait_while_the_machine_loses_memory(
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize("completes", [False, True])
 def test_the_programs_are_killed_before_the_review_ends_its_processes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    completes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[int] = []
 
@@ -180,11 +181,13 @@ def test_the_programs_are_killed_before_the_review_ends_its_processes(
 
     monkeypatch.setattr(supervisor, "_end", end)
     request = Request(tmp_path, tmp_path, tmp_path, ("base", "head"), (), {}, 1, (), False, "salt")
-    evaluation = Command(["sleep", "60"], tmp_path, dict(os.environ))
+    arguments = [sys.executable, "-c", COMPLETED] if completes else ["sleep", "60"]
+    evaluation = Command(arguments, tmp_path, dict(os.environ))
     program = Command(["sh", "-c", "sleep 7321 & sleep 7321"], tmp_path, dict(os.environ))
-    with pytest.raises(CommandError, match="its processes took"):
-        evaluate(evaluation, request, Status(), Bounds(memory=1), [program])
-    assert ended == [-signal.SIGKILL, -signal.SIGKILL]
+    bounds = Bounds() if completes else Bounds(memory=1)
+    with nullcontext() if completes else pytest.raises(CommandError, match="its processes took"):
+        evaluate(evaluation, request, Status(), bounds, [program])
+    assert ended == [0 if completes else -signal.SIGKILL, -signal.SIGKILL]
     assert not _running("sleep", "7321")
 
 
