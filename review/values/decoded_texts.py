@@ -24,9 +24,13 @@ ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][0-9A-Za-z]{
 ESCAPE = re.compile(
     r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\U000[0-9A-Fa-f]{5}|\\[0-3][0-7]{2}|\\\r?\n[ \t]*+|\\."
 )
-DOUBLED = re.compile(r"''|\"\"")
+DOUBLED = re.compile(r"(['\"$%{}])\1")
 FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-"""Patterns of the escapes of URLs, forms, HTML, strings, and quotes, and of the folded lines of YAML."""
+"""Patterns of the escapes of URLs, forms, HTML, strings, and doubled signs, and of the folded lines of YAML.
+
+Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`), configparser and printf (`%`), and
+formats of Python (braces).
+"""
 
 CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 """Control characters by the letters of their escapes."""
@@ -201,7 +205,7 @@ UNESCAPERS: tuple[tuple[re.Pattern[str], Sequence[str], Unescape], ...] = (
     (FORM, ("+",), _unescape_percent),
     (ENTITY, ("&",), _unescape_entity),
     (ESCAPE, ("\\",), _unescape_string),
-    (DOUBLED, ("''", '""'), _unescape_doubled),
+    (DOUBLED, ("''", '""', "$$", "%%", "{{", "}}"), _unescape_doubled),
     (FOLD, ("\n",), _unfold),
 )
 """Decoders of escapes: the pattern of an escape, texts of which one is in each, and the decoder."""

@@ -405,6 +405,14 @@ def test_long_words_and_many_empty_lines_are_searched_in_linear_time() -> None:
     assert build_mask(["supersecret"])(text) == text
 
 
+@pytest.mark.parametrize("signs", ["$", "%", "{}", "'", '"'])
+def test_a_value_with_doubled_signs_is_masked(signs: str) -> None:
+    value = form = "Tr0ub4$dor%and&3{q}'+\"/"
+    for sign in signs:
+        form = form.replace(sign, sign * 2)
+    assert build_mask([value])(f"url: {form}@db") == "url: [secret]@db"
+
+
 def test_a_text_full_of_escapes_is_decoded_in_bounded_time() -> None:
     text = "%41+&amp;\\n''\n  QUJDREVGRw== 4142434445464748 \\u0041" * 8_000
     started = time.process_time()
