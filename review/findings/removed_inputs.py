@@ -10,7 +10,7 @@ from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths
-from sandbox.providers.kubernetes.package import AUTONAMED, RELEASE
+from sandbox.providers.kubernetes.package import RELEASE, is_autonamed
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.providers.target import DEFAULTS
 from sandbox.stateful import data_loss
@@ -119,8 +119,8 @@ def _ignored_name(step: Step) -> str:
         return ""
     is_object = new.package == "kubernetes" and new.type != RELEASE
     path = METADATA_NAME if is_object else resource_type(new.type).name
-    annotations: Any = value_at(old.values, ANNOTATIONS) or ()
-    if path in generated_names(old) or AUTONAMED in annotations or not value_at(old.values, path):
+    metadata: Any = {"annotations": value_at(old.values, ANNOTATIONS)}
+    if path in generated_names(old) or is_autonamed(metadata) or not value_at(old.values, path):
         return ""
     before, after = (
         any(_covers(parts, path) for parts in ignored_paths(side.options)) for side in (old, new)

@@ -1,5 +1,6 @@
 """Supervision of the evaluation, which is a separate process with limited resources."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -383,15 +384,27 @@ def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Pop
 def _kill_programs(programs: "Sequence[subprocess.Popen[bytes]]") -> None:
     """Kill the programs without a wait for their ends.
 
-    Each process of a program gets its signal from here. Otherwise, it would get it from the first process of
-    the namespace, whose end has the low priority of the others.
+    The first process of each namespace gets its signal before the others are searched, since it ends all.
+    Each process of a program gets its signal from here, too. Otherwise, it would get it from that first
+    process, whose end has the low priority of the others.
     """
+    for program in programs:
+        for first in direct_children(program.pid):
+            with suppress(ProcessLookupError):
+                os.kill(first, signal.SIGKILL)
     children = _children()
     for program in programs:
         program.kill()
         for below in _below(program.pid, children):
             with suppress(psutil.NoSuchProcess):
                 psutil.Process(below.pid).kill()
+
+
+def direct_children(pid: int) -> list[int]:
+    """Return the children of a process with one thread, without a search of all processes (proc(5))."""
+    with suppress(OSError):
+        return [*map(int, (process_table.PROCESSES / f"{pid}/task/{pid}/children").read_text().split())]
+    return []
 
 
 def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) -> str:
@@ -417,6 +430,10 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     children = _children()
     under_review = [_below(pid, children) for pid in programs]
     processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
+    largest = max(map(len, under_review), default=0)
+    # The memory of thousands of processes takes seconds to read, and they go on meanwhile.
+    if reason := _excess_of_counts(processes, largest, 0, bounds):
+        return reason, set()
     # Another thread may go on without the first one, which no program of ours does.
     hidden = {
         process for process in processes if process.ended and process.threads > 1 and not process.is_ending()
@@ -427,7 +444,7 @@ def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tup
     memory = sum(of_process.values())
     if bounds.kernel_memory is not None:
         memory += max(process_table.kernel_memory() - bounds.kernel_memory, 0)
-    reason = _excess_of_counts(processes, max(map(len, under_review), default=0), memory, bounds)
+    reason = _excess_of_counts(processes, largest, memory, bounds)
     most = max((of_process[process] for process in chain.from_iterable(under_review)), default=0)
     if not reason and most > bounds.process_memory:
         reason = f"a process took {most:,} bytes of memory; the limit is {bounds.process_memory:,}"

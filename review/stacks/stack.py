@@ -20,7 +20,7 @@ from review.objects.changed_sources import (
 from review.objects.provider_settings import replaced_settings, unexplained_settings
 from review.plain_data import PATH_STEP, as_text, build_mask, decode_key, is_equal, value_at
 from review.stacks import secret_values
-from review.stacks.engine_run import EngineRun, Step
+from review.stacks.engine_run import READ, EngineRun, Step
 from review.stacks.existing_objects import find_owners
 from review.stacks.resources import (
     NO_MATCH,
@@ -91,7 +91,7 @@ class Stack:
         if self.predicted:
             self._reveal_secrets()
             for step in steps:
-                if step.op == "same" and self.changed_sources(step):
+                if step.op in ("same", READ) and self.changed_sources(step):
                     step.op = "update"  # The engine changes the state only.
         old_resources = [
             step.old for step in steps if step.old and not self.base_failed and not step.is_pending

@@ -69,8 +69,10 @@ class Kubernetes(Package):
         metadata = cast(Json, inputs.get("metadata", {}))
         if "name" not in metadata and "generateName" not in metadata:
             old = metadata_of(before)
-            old_name = old.get("name") if AUTONAMED in old.get("annotations", {}) else None
-            metadata = merge({"name": old_name or new_name, "annotations": {AUTONAMED: "true"}}, metadata)
+            old_name = old.get("name") if is_autonamed(old) else None
+            metadata = merge({"name": old_name or new_name, "annotations": {}}, metadata)
+            if isinstance(metadata["annotations"], dict):
+                metadata = merge(metadata, {"annotations": {AUTONAMED: "true"}})
         if namespace and namespace_of(resource):
             metadata = {"namespace": namespace, **metadata}
         return {**inputs, "metadata": metadata}
@@ -134,7 +136,16 @@ class Kubernetes(Package):
         if any(change.path in (("metadata", "name"), ("metadata", "namespace")) for change in changes):
             return False
         metadata = metadata_of(resource.inputs)
-        return "name" in metadata and AUTONAMED not in metadata.get("annotations", {})
+        return "name" in metadata and not is_autonamed(metadata)
+
+
+def is_autonamed(metadata: Json) -> bool:
+    """Return True if the provider has generated the name.
+
+    (pulumi-kubernetes, provider/pkg/metadata/naming.go: IsAutonamed)
+    """
+    annotations = metadata.get("annotations")
+    return isinstance(annotations, dict) and cast(Json, annotations).get(AUTONAMED) == "true"
 
 
 def _is_same_cluster(before: Json, after: Json) -> bool:

@@ -187,8 +187,32 @@ def test_the_programs_are_killed_before_the_review_ends_its_processes(
     bounds = Bounds() if completes else Bounds(memory=1)
     with nullcontext() if completes else pytest.raises(CommandError, match="its processes took"):
         evaluate(evaluation, request, Status(), bounds, [program])
-    assert ended == [0 if completes else -signal.SIGKILL, -signal.SIGKILL]
+    assert ended[0] == (0 if completes else -signal.SIGKILL)
+    assert ended[1] in (-signal.SIGKILL, 128 + signal.SIGKILL), "the shell, or the command for which it waits"
     assert not _running("sleep", "7321")
+
+
+def test_too_many_processes_are_stopped_before_their_memory_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_folder: Path) -> int:
+        raise AssertionError("the memory of thousands of processes takes seconds to read")
+
+    monkeypatch.setattr(process_table, "memory", refuse)
+    process = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60 & wait"])
+    try:
+        until = time.monotonic() + 120
+        while (
+            not (reason := excess([], Bounds(processes=0, unseen=False), [process.pid]))
+            and time.monotonic() < until
+        ):
+            time.sleep(0.05)
+        assert re.fullmatch(r"it ran [12] processes; the limit is 0", reason)
+        assert supervisor.direct_children(process.pid) == [
+            child.pid for child in psutil.Process(process.pid).children()
+        ]
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.wait()
 
 
 def test_threads_are_counted() -> None:

@@ -872,6 +872,16 @@ def test_a_secret_input_of_a_component_may_change_with_another_input() -> None:
     ]
 
 
+@pytest.mark.parametrize("op", ["same", "read"])
+def test_another_dependency_of_an_unchanged_or_read_resource_is_a_change(op: str) -> None:
+    sources = [Step("same", resource(VPC, name), resource(VPC, name)) for name in ("gate", "main")]
+    old, new = (resource(KEY, "it", {"a": 1}, dependencies=[source.resource.urn]) for source in sources)
+    step = Step(op, old, new)
+    head = EngineRun(Path(), {item.resource.urn: item for item in (step, *sources)})
+    stack = Stack("dev", head, EngineRun(Path()), predicted=True)
+    assert [item.op for item in stack.changed] == ["update"]
+
+
 def test_a_preview_that_masks_a_map_tells_which_of_its_members_are_new_or_gone() -> None:
     inputs = {"data": MASK}
     diff = {"data.a": "add-replace", "data.b": "delete-replace", "data.c": "update-replace"}

@@ -297,6 +297,16 @@ def test_an_object_without_a_name_gets_a_name_and_the_namespace_of_its_provider(
     assert package.complete(new_resource, {"metadata": metadata}, b"other")["metadata"] == metadata
 
 
+def test_an_object_whose_annotation_is_not_true_gets_another_name(providers: Providers):
+    package = providers.package(r.CONFIG_MAP)
+    metadata = {"name": "settings", "annotations": {"pulumi.com/autonamed": "false"}}
+    before = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    unnamed = before | {"metadata": {"annotations": metadata["annotations"]}}
+    completed = package.complete(resource(r.CONFIG_MAP, unnamed, "settings"), before, b"seed")["metadata"]
+    assert completed["name"] != "settings"
+    assert completed["annotations"] == {"pulumi.com/autonamed": "true"}
+
+
 def kubeconfig(namespace: str | None) -> str:
     """Return a kubeconfig with two contexts of one cluster, of which the first is current."""
     contexts = {"main": {"namespace": namespace} if namespace else {}, "spare": {"namespace": "other"}}
