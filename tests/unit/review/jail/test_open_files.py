@@ -75,7 +75,8 @@ def test_only_links_to_what_may_watch_files_are_read(tmp_path: Path, monkeypatch
         assert objects.add(own)
     for descriptor in (*ends, named):
         os.close(descriptor)
-    assert {*read} == {EVENT_POLL}
+    assert EVENT_POLL in read
+    assert [link for link in read if not link.startswith("anon_inode:")] == []
     assert (objects.watches, len(objects.pipes - before.pipes)) == (before.watches + 1, 2)
     assert not objects.add(tmp_path)
 
