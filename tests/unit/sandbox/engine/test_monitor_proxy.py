@@ -138,6 +138,7 @@ def context(monitor: tuple[Monitor, str], calls: RecordedCalls, tmp_path: Path) 
             client: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
             client.channel, client.log_channel, client.relay = channel, log_channel, relay
             yield client, proxy, servicer
+            servicer.released.set()  # The proxy ends when its calls have ended.
 
 
 def struct(**values: Any) -> Struct:
