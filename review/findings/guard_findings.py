@@ -129,17 +129,18 @@ def find_ended_duties(stack: Stack) -> Iterator[Finding]:
 
 
 def find_new_levels(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each file of levels that differs in the head, if the base lacks its stack.
+    """Yield a finding for each file of levels that differs in the head and whose stack has no compared packs.
 
-    Nothing is weaker than in the base, but an owner has to see which rules the stack gets, also if the stack
-    itself comes with a later pull request.
+    An owner has to see which rules the stack gets, also if the stack itself comes with a later pull request,
+    comes back, or is not among `stacks`, which are reviewed.
     """
-    for file in _new_levels(base, head):
+    for file in _new_levels(stacks, base, head):
         stack = f"{file.relative_to(LEVELS).with_suffix('')}"
         verb = "changes" if os.path.lexists(base / file) else "adds"
         if not os.path.lexists(head / file):
             verb = "removes"
-        message = f"the pull request {verb} the levels of a stack that the base lacks{_summary(head / file)}"
+        whose = _describe_stack(stack, base, head)
+        message = f"the pull request {verb} the levels of a stack that {whose}{_summary(head / file)}"
         for name in [stack] if stack in stacks else stacks:
             yield weakened(name, f"{file}", message)
 
@@ -149,15 +150,24 @@ def levels_file(stack: str) -> Path:
     return LEVELS / f"{stack}.json"
 
 
-def _new_levels(base: Path, head: Path) -> list[Path]:
-    """Return the paths of the files of levels that differ between the trees and whose stacks the base lacks.
+def _describe_stack(stack: str, base: Path, head: Path) -> str:
+    """Return why the packs of a stack are not compared."""
+    if stack not in projects(base):
+        return "the base lacks"
+    return "this review leaves out" if stack in projects(head) else "it removes"
+
+
+def _new_levels(stacks: Sequence[str], base: Path, head: Path) -> list[Path]:
+    """Return the paths of the files of levels that differ between the trees, except those of compared stacks.
+
+    The packs of `stacks` are compared, unless one of the trees lacks the stack.
 
     A link counts whatever its name is, since it may lead to a folder with such files. A name counts in every
     case, since macOS finds `qa.JSON` by the name `qa.json`.
     """
     before, after = (read_states(tree / LEVELS) for tree in (base, head))
     files = (LEVELS / file for file in before | after if before.get(file) != after.get(file))
-    known = {*map(levels_file, projects(base))}
+    known = {*map(levels_file, projects(base).keys() & projects(head).keys() & {*stacks})}
     is_link = Path.is_symlink
     return sorted(
         file
@@ -192,7 +202,7 @@ def without_new_levels(stack: str, packs: Packs, base: Path, head: Path) -> Pack
 
     They differ only if the base lacks the stack: `find_new_levels` reports its file as a whole.
     """
-    if levels_file(stack) not in _new_levels(base, head):
+    if levels_file(stack) not in _new_levels([stack], base, head):
         return packs
     file = levels_file(stack)
     leveled = {rule for rule, value in _levels(head / file).items() if _level(value) is not None}

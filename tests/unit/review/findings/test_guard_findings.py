@@ -213,13 +213,13 @@ def test_a_rule_that_changes_inputs_is_a_finding_unless_the_bases_rule_does_so_t
 
 
 def trees(folder: Path, before: Any, after: Any, stacks: list[str]) -> tuple[Path, Path]:
-    """Return two trees with these stacks in the base, and with these levels of dev, if any."""
+    """Return two trees with these stacks, and with these levels of dev, if any."""
     for side, content in (("base", before), ("head", after)):
         (folder / side / "policies" / "config").mkdir(parents=True)
         if content is not None:
             (folder / side / "policies" / "config" / "dev.json").write_text(json.dumps(content))
-    for file in ("Pulumi.yaml", *(f"Pulumi.{name}.yaml" for name in stacks)):
-        (folder / "base" / file).touch()
+        for file in ("Pulumi.yaml", *(f"Pulumi.{name}.yaml" for name in stacks)):
+            (folder / side / file).touch()
     return folder / "base", folder / "head"
 
 
@@ -280,6 +280,18 @@ def test_the_levels_of_a_stack_that_the_base_lacks_are_one_finding(
     expected = [f"policies/config/dev.json: the pull request {message.format(whose)}"] if message else []
     assert [finding.message for finding in findings] == expected
     assert all(finding.blocks and finding.stacks == reviewed[:1] for finding in findings)
+
+
+def test_the_levels_of_a_stack_whose_policies_are_not_compared_are_a_finding(tmp_path: Path) -> None:
+    base, head = trees(tmp_path, {}, {"tags": "disabled"}, stacks=["dev", "prod"])
+    assert [*guard_findings.find_new_levels(["dev", "prod"], base, head)] == []
+    [finding] = guard_findings.find_new_levels(["prod"], base, head)
+    message = "dev.json: the pull request changes the levels of a stack that {}; disabled: tags"
+    message = f"policies/config/{message}"
+    assert (finding.message, finding.stacks) == (message.format("this review leaves out"), ["prod"])
+    (head / "Pulumi.dev.yaml").unlink()
+    [finding] = guard_findings.find_new_levels(["dev", "prod"], base, head)
+    assert (finding.message, finding.stacks) == (message.format("it removes"), ["dev"])
 
 
 @pytest.mark.parametrize("name", ["qa.JSON", "foundation/qa.Json", "dev.jSon"])
