@@ -238,7 +238,7 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def build_mask(
-    values: Iterable[str], replace: Callable[[str], str] = lambda form: MASK
+    values: Iterable[str], replace: Callable[[str], str] = lambda form: MASK, *, parts: bool = True
 ) -> Callable[[str], str]:
     """Return a function that masks these values in a string, in all common encodings, also within others.
 
@@ -249,13 +249,14 @@ def build_mask(
     must not look like a part of the line before the secret. A text that is nothing but a secret is one mask.
 
     The messages of policies, of the engine and of libraries shorten long values. So the beginning of a form
-    before an ellipsis is masked, too, and so are its end after an ellipsis and a part of it between two.
+    before an ellipsis is masked, too, and so are its end after an ellipsis and a part of it between two. With
+    `parts` false, only whole forms are masked, as is right for the question whether a text has the value.
     """
     forms = set[str]().union(*map(_encodings, values))
     by_beginning: dict[str, list[str]] = {}
     for form in forms:
         by_beginning.setdefault(form[:SHORTEST], []).append(form)
-    shortened = ShortenedForms(forms, SHORTEST)
+    shortened = ShortenedForms(forms if parts else (), SHORTEST)
 
     def find(text: str, depth: int = DECODED) -> Sequence[Span]:
         # A search for each form takes far less time than the compilation of a pattern of all forms. With many

@@ -4,7 +4,7 @@ The values are not those of an account, so a report may show the part of a secre
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,8 +34,8 @@ def reveal(
 
     `secrets` are their values, or None if no provider has recorded the inputs. `sources` are the real
     secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
-    secret that contains neither stays masked. It gets into the resource's `literals`, by its path. `marks`,
-    which are those of the stack, tell masked secrets apart.
+    secret that contains neither as a whole stays masked. It gets into the resource's `literals`, by its path.
+    `marks`, which are those of the stack, tell masked secrets apart.
     """
     if secrets is not None:
         secrets = {
@@ -146,11 +146,16 @@ class _Shown:
     @cached_property
     def mask(self) -> Callable[[str], str]:
         """The function that masks the real secrets in a text, with marks."""
-        return build_mask(self.sources, self.marks.mask)
+        return build_mask(self._secrets, self.marks.mask)
 
     @cached_property
-    def _mask_outputs(self) -> Callable[[str], str]:
-        return build_mask(self.outputs)
+    def _mask_whole(self) -> Callable[[str], str]:
+        """The function that masks the real secrets and the other outputs, but no parts of them."""
+        return build_mask([*self._secrets, *self.outputs], parts=False)
+
+    @cached_property
+    def _secrets(self) -> Sequence[str]:
+        return [*self.sources]
 
     def secret(self, value: Any, path: str) -> Any:
         """Return a secret as the report shows it, with marks."""
@@ -162,7 +167,7 @@ class _Shown:
             shown = self.mask(value)
             if value == LATER or without_marks(shown) == MASK != value:
                 return shown
-            if shown != value or self._mask_outputs(value) != value:
+            if self._mask_whole(value) != value:
                 return f"{shown}{SECRET}"
         self.literals[path] = value
         return self.marks.mask(value)

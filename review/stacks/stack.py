@@ -289,7 +289,7 @@ class Stack:
         """Functions that mask the random values of each secret setting, by its key."""
         masks: dict[str, list[Callable[[str], str]]] = {}
         for secret, key in self.secrets.items():
-            masks.setdefault(key, []).append(build_mask([secret]))
+            masks.setdefault(key, []).append(build_mask([secret], parts=False))
         return masks
 
     def secret_settings(self, value: Any) -> list[str]:

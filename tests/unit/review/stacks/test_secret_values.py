@@ -52,6 +52,12 @@ def test_an_output_that_the_program_marks_as_secret_is_shown() -> None:
         assert revealed(text) == (MASK, {"data": text})
 
 
+@each_row("text", [f"{RANDOM[:6]}...", f"…{RANDOM[8:20]}…", f"{ARN[:12]}..."])
+def test_a_part_of_a_secret_beside_an_ellipsis_is_a_literal(text: str) -> None:
+    assert revealed(text, MASK, resource(KEY, "key")) == (MASK, {"data": text})
+    assert revealed(f"{RANDOM} {text}")[1] == {}
+
+
 @each_row("value", ["registry.example/image", "", None, 0, 1, False, [], {}])
 def test_a_literal_that_the_program_marks_as_secret_stays_masked_and_counts(value: Any) -> None:
     assert revealed(value) == (MASK, {"data": value})
