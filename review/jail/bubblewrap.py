@@ -1,7 +1,11 @@
 """Command line of bubblewrap: the namespaces of an isolation, and the files in it."""
 
 import os
+import platform
+import re
+import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from review.jail.installed_files import NEW_MOUNTS, cut_off
@@ -78,11 +82,46 @@ done; exec "$@"'''
 write the devices. `bwrap --remount-ro` would deny this, since it adds `nodev`.
 """
 
-WITH_READ_ONLY_DEVICES = (*NEW_MOUNTS, "sh", "-c", READ_ONLY_DEVICES, "sh")
-"""Start of the command. Everybody may write to the devices, and therefore set their times to the present one
-(utimensat(2): Permissions requirements). Root, who owns them, may also change their modes. All processes of
-the machine see these times and modes, also those of a later run of the program.
+WITH_READ_ONLY_DEVICES = ("sh", "-c", READ_ONLY_DEVICES, "sh")
+"""Start of the command, after NEW_MOUNTS. Everybody may write to the devices, and therefore set their times
+to the present one (utimensat(2): Permissions requirements). Root, who owns them, may also change their modes.
+All processes of the machine see these times and modes, also those of a later run of the program.
 """
+
+NEW_PROCESSES = (
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--mount-proc", "--kill-child", "--"),
+)
+"""Start of a command as NEW_MOUNTS, in a PID namespace around that of bubblewrap. `unshare` waits for the
+command's end, and a SIGKILL to it, or to the process that has started it, ends both.
+"""
+
+UNTRUSTED_THREADS = 512
+"""Largest number of threads of a program under review, if the user is not root. The program of dev has 43."""
+
+RESERVED_PIDS = 300
+"""Once the numbers have reached this one, the kernel does not use lower ones again (include/linux/pid.h,
+alloc_pid in kernel/pid.c).
+"""
+
+PID_MAX = "/proc/sys/kernel/pid_max"
+"""The number that a process or thread cannot reach. Since Linux 6.14, this file is that of the PID namespace
+in which it is opened, whichever /proc that is; before, it was the machine's (pid_table_root_lookup in
+kernel/pid.c, commit 7863dcc72d0f). In the namespaces below, each process and thread has a number of this one,
+too, also those of root.
+"""
+
+FIRST_WITH_OWN_PID_MAX = (6, 14)
+
+LIMITED = f"""if [ $$ = 1 ]; then echo {RESERVED_PIDS + UNTRUSTED_THREADS} > {PID_MAX}; fi 2> {os.devnull}
+exec "$@"
+"""
+"""Script that limits the processes and threads of a new PID namespace, and executes its arguments: to at
+least UNTRUSTED_THREADS at one time, and to RESERVED_PIDS more before the first numbers are used again.
+"""
+
+OWN_PID_MAX = f"[ $$ = 1 ] && ! true >> {PID_MAX}"
+"""Script that succeeds only in a new PID namespace, if this user may not open PID_MAX to write it."""
 
 ENDED_FIRST = ("sh", "-c", 'echo 1000 > /proc/self/oom_score_adj && exec "$@"', "sh")
 """Start of the command: if the machine has no memory left, the kernel ends the processes of isolations before
@@ -116,6 +155,8 @@ def bwrap_command(
     installed = [*map(Path, SYSTEM), *installed]
     arguments = [
         *ENDED_FIRST,
+        *(NEW_MOUNTS if trusted else NEW_PROCESSES),
+        *(("sh", "-c", LIMITED, "sh") if not trusted and has_own_pid_max() else ()),
         *WITH_READ_ONLY_DEVICES,
         *cut_off(installed),
         "bwrap",
@@ -149,6 +190,23 @@ def bwrap_command(
     for path, options in sorted(mounts.items()):  # a folder before its content
         arguments += [*options, str(path)]
     return [*arguments, "--remount-ro", "/"]
+
+
+@cache
+def has_own_pid_max() -> bool:
+    """Return True if PID_MAX is that of the PID namespace, so that a write in a new one changes no other.
+
+    Nothing is written here. The namespace of this probe belongs to a user namespace without root. There, the
+    kernel denies the namespace's own file to every user without capabilities (pid_table_root_permissions in
+    kernel/pid.c). It allows the machine's file to root, also without any capability (test_perm in
+    fs/proc/proc_sysctl.c), and denies it to others, whose later write therefore changes nothing either.
+    """
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    if release is None or tuple(map(int, release.groups())) < FIRST_WITH_OWN_PID_MAX:
+        return False
+    namespace = ("unshare", "--user", "--map-user=1", "--map-group=1", "--pid", "--fork", "--")
+    command = ["sh", "-c", 'exec "$@"', "sh", *namespace, "sh", "-c", OWN_PID_MAX]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
 def _plugins(visible: Iterable[Path]) -> set[Path]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from review.jail.bubblewrap import ENGINE, WORK_BYTES, bwrap_command
+from review.jail.bubblewrap import ENGINE, UNTRUSTED_THREADS, WORK_BYTES, bwrap_command
 from review.jail.seccomp import ARCHITECTURES, DENIED, LOWEST_PRIORITY, filter_program
 from sandbox.errors import CommandError
 
@@ -51,12 +51,9 @@ UNTRUSTED_LIMITS = LIMITS | {
 memory and 16 files.
 """
 
-UNTRUSTED_THREADS = 512
-"""Largest number of threads of a program under review, if the user is not root. The program of dev has 43."""
-
 THREADS = 8192
 """Largest number of threads of all processes together. The supervisor counts the threads, since the kernel
-exempts root (kernel/fork.c).
+exempts root from this limit (kernel/fork.c).
 """
 
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36  # prctl(2)

@@ -26,6 +26,8 @@ class Command:
     folder: Path
     environment: dict[str, str]
     descriptors: Sequence[int] = ()
+    waits: bool = False
+    """The command only waits for its child, which starts the isolation (bubblewrap.NEW_PROCESSES)."""
 
 
 @dataclass(frozen=True)
@@ -133,4 +135,6 @@ class Processes:
         jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes, trusted=access.trusted)
         self._opened.callback(jail.close)
         descriptors = [*jail.descriptors, *access.descriptors]
-        return Command(jail.command(*arguments), self._code, environment, descriptors)
+        return Command(
+            jail.command(*arguments), self._code, environment, descriptors, waits=not access.trusted
+        )

@@ -113,6 +113,8 @@ class Bounds:
     any number.
     """
     hidden_seconds: float = HIDDEN_SECONDS
+    waits: bool = False
+    """The command of each program only waits for its child, which starts the isolation (Command.waits)."""
 
 
 class Stopped(BaseException):
@@ -226,6 +228,8 @@ def evaluate(
         open_files=process_table.open_files(),
     )
     user_limits = UserLimits()
+    programs = [*programs]
+    bounds = replace(bounds, waits=any(program.waits for program in programs))
     with ExitStack() as stack:
         evaluated = [stack.enter_context(running(program)) for program in programs]
         return _evaluate(command, request, status, evaluated, bounds, user_limits)
@@ -384,9 +388,9 @@ def _kill(process: "subprocess.Popen[bytes]", programs: "Sequence[subprocess.Pop
 def _kill_programs(programs: "Sequence[subprocess.Popen[bytes]]") -> None:
     """Kill the programs without a wait for their ends.
 
-    The first process of each namespace gets its signal before the others are searched, since it ends all.
-    Each process of a program gets its signal from here, too. Otherwise, it would get it from that first
-    process, whose end has the low priority of the others.
+    The first process of each namespace gets its signal before the others are searched, since its end ends
+    all. It is bubblewrap, which does not have the low priority of the programs. Each process of a program
+    gets its signal from here, too, since without isolation there is no namespace.
     """
     for program in programs:
         for first in direct_children(program.pid):
@@ -428,6 +432,8 @@ def excess(pids: Iterable[int], bounds: Bounds, programs: Iterable[int] = ()) ->
 def _excess(pids: Sequence[int], bounds: Bounds, programs: Sequence[int]) -> tuple[str, set[str]]:
     """Return the message, and names of the processes that hide what they use."""
     children = _children()
+    if bounds.waits:
+        programs = [child.pid for pid in programs for child in children.get(pid, ())]
     under_review = [_below(pid, children) for pid in programs]
     processes = [*chain.from_iterable(_below(pid, children) for pid in pids), *chain(*under_review)]
     largest = max(map(len, under_review), default=0)

@@ -134,6 +134,23 @@ def test_modes_and_times_of_the_machines_files_cannot_be_changed_even_by_root(ja
 OTHER_USER = 12345
 
 
+def run_as_user(start: list[str], folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in the isolation of the user to whom the start of the command changes."""
+    code = filter_program(os.uname().machine, trusted=False)
+    assert code
+    with (folder / "filter").open("w+b") as file:
+        file.write(code)
+        file.seek(0)
+        command = bubblewrap.bwrap_command(Path("/tmp/work"), [], [], file.fileno())
+        return subprocess.run(
+            [*start, *command, "sh", "-c", script],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            pass_fds=[file.fileno()],
+        )
+
+
 def test_no_user_can_change_times_of_devices_that_everybody_may_write(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -141,20 +158,8 @@ def test_no_user_can_change_times_of_devices_that_everybody_may_write(
     if start:
         monkeypatch.setattr(os, "geteuid", lambda: OTHER_USER)
         monkeypatch.setattr(os, "getegid", lambda: OTHER_USER)
-    code = filter_program(os.uname().machine, trusted=False)
-    assert code
-    with (tmp_path / "filter").open("w+b") as file:
-        file.write(code)
-        file.seek(0)
-        command = bubblewrap.bwrap_command(Path("/tmp/work"), [], [], file.fileno())
-        script = f"id -u; for name in {' '.join(bubblewrap.DEVICES)} zero; do touch -c /dev/$name; done; :"
-        done = subprocess.run(
-            [*start, *command, "sh", "-c", script],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            pass_fds=[file.fileno()],
-        )
+    script = f"id -u; for name in {' '.join(bubblewrap.DEVICES)} zero; do touch -c /dev/$name; done; :"
+    done = run_as_user(start, tmp_path, script)
     assert done.stdout.split() == [str(os.geteuid())], done.stderr
     errors = done.stderr.splitlines()
     assert len(errors) == len(bubblewrap.DEVICES) + 1
@@ -475,6 +480,94 @@ def test_the_kernel_ends_processes_of_isolations_before_others(jail: Jail) -> No
         attempt(lambda: open("/proc/self/oom_score_adj", "w"))
     """
     assert jail.run(program).splitlines() == ["1000", "OSError Read-only file system"]
+
+
+WITH_OWN_PID_MAX = pytest.mark.skipif(
+    sys.platform == "linux" and not bubblewrap.has_own_pid_max(),
+    reason="before Linux 6.14, the supervisor alone limits the processes of root",
+)
+
+
+@WITH_OWN_PID_MAX
+def test_the_kernel_limits_processes_even_for_root(jail: Jail) -> None:
+    program = """
+        import threading
+        def start_processes():
+            pids = []
+            try:
+                while len(pids) < 2000:
+                    pids.append(os.posix_spawn("/bin/sleep", ["sleep", "60"], {}))
+            except OSError as error:
+                print(len(pids), error.strerror)
+            for pid in pids:
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+        start_processes()
+        for _ in range(1000):
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+        start_processes()
+    """
+    before = Path(bubblewrap.PID_MAX).read_text()
+    lines = jail.run(program).splitlines()
+    assert [line.partition(" ")[2] for line in lines] == ["Resource temporarily unavailable"] * 2, lines
+    first, later = (int(line.split()[0]) for line in lines)
+    assert bubblewrap.UNTRUSTED_THREADS <= later <= first
+    assert first < bubblewrap.UNTRUSTED_THREADS + bubblewrap.RESERVED_PIDS
+    assert Path(bubblewrap.PID_MAX).read_text() == before
+
+
+@WITH_OWN_PID_MAX
+def test_the_kernel_limits_processes_of_other_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    start = as_user(OTHER_USER)
+    if start:
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER_USER)
+        monkeypatch.setattr(os, "getegid", lambda: OTHER_USER)
+    script = "id -u; for number in $(seq 2000); do sleep 60 & echo $number; done"
+    done = run_as_user(start, tmp_path, script)
+    user, *_, last = done.stdout.split()
+    assert user == str(os.geteuid())
+    assert done.stderr.endswith("Cannot fork\n"), done.stderr
+    limit = bubblewrap.UNTRUSTED_THREADS + bubblewrap.RESERVED_PIDS
+    assert bubblewrap.UNTRUSTED_THREADS <= int(last) < limit
+
+
+def test_a_setting_of_the_whole_machine_is_no_limit_of_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Path("/proc/sys/kernel/threads-max")
+    before = shared.read_text()
+    script = bubblewrap.OWN_PID_MAX.replace(bubblewrap.PID_MAX, str(shared))
+    assert script != bubblewrap.OWN_PID_MAX
+    monkeypatch.setattr(bubblewrap, "OWN_PID_MAX", script)
+    # Others than root could not write the setting later either.
+    assert not bubblewrap.has_own_pid_max.__wrapped__() or os.access(shared, os.W_OK) is False
+    assert shared.read_text() == before
+
+
+SLEEP = ["sleep", "7322"]
+
+
+def test_an_isolation_ends_with_the_process_that_has_started_it(tmp_path: Path) -> None:
+    jail = Jail(tmp_path / "work")
+    command = jail.isolation.command(*SLEEP)
+    program = f"""
+        import subprocess
+        subprocess.run({command!r}, pass_fds={jail.isolation.descriptors!r})
+    """
+    starting = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], pass_fds=jail.isolation.descriptors
+    )
+    until = time.monotonic() + 60
+    while not (running := [it for it in psutil.process_iter(["cmdline"]) if it.info["cmdline"] == SLEEP]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    below = psutil.Process(starting.pid).children(recursive=True)
+    assert running[0] in below
+    starting.kill()
+    starting.wait()
+    gone, alive = psutil.wait_procs(below, timeout=60)
+    assert not [it for it in alive if it.status() != psutil.STATUS_ZOMBIE], gone
+    jail.isolation.close()
 
 
 def test_a_crash_starts_no_handler_of_core_dumps(jail: Jail) -> None:

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -410,6 +410,12 @@ def test_a_process_that_hides_its_files_is_stopped(monkeypatch: pytest.MonkeyPat
     children[first.pid] = [second]
     message = f"it hid what it used: process {second.pid}, which started at 7"
     assert excess([], bounds, [first.parent]) == message
+    starting = Process(first.parent, 2**21, 1, 7, ended=False)
+    children[starting.parent] = [starting]
+    waiting = replace(bounds, waits=True)
+    assert excess([], waiting, [starting.parent]) == message
+    assert excess([], replace(waiting, program_processes=2), [starting.parent]) == message
+    assert excess([], replace(waiting, program_processes=1), [starting.parent]).startswith("a program ran 2 ")
     later: dict[int, list[Process]] = {}
     reads = iter([children])
     # It is ending, or executes a file.
