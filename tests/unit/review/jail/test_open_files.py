@@ -36,8 +36,8 @@ objects.add(PROCESSES / str(os.getpid()))
 print(len(objects.pipes) < 60)
 print(limits.exceeded())
 """
-USER = 2**31 - 77
-"""A user ID that no system gives to anybody."""
+USER = 2**31 - 2 - os.getpid()
+"""A user ID that no system gives to anybody, and that no simultaneous run of the tests has."""
 
 
 def test_pipes_that_no_descriptor_shows_are_noticed() -> None:
