@@ -76,7 +76,7 @@ def _database(resource: Resource, context: Context) -> Charges:
     # RDS bills a standby as a second instance: in Tokyo, db.t4g.medium is listed at 0.101 and 0.202, and a GB
     # of gp3 at 0.138 and 0.276.
     copies, size = (2 if inputs.get("multiAz") else 1), str(inputs.get("instanceClass"))
-    storage = float(inputs.get("allocatedStorage") or 0)
+    storage = nodes.number(inputs.get("allocatedStorage")) or 0.0
     detail = f"{size}{', Multi-AZ' if copies > 1 else ''}"
     # The table has the prices of PostgreSQL, of gp3 with its smallest performance, and of no analysis.
     engine = f"database {size}" if inputs.get("engine", "postgres") == "postgres" else "another engine"
@@ -136,7 +136,11 @@ def _trail(resource: Resource, context: Context) -> Charges:
 def _log_group(resource: Resource, context: Context) -> Charges:
     gb = context.usage.of("log_gb", resource.name)
     yield Charge("log events in CloudWatch", "log ingestion", gb, ("log_gb",))
-    months = float(resource.values.get("retentionInDays") or 3653) / (365 / 12)
+    days = nodes.number(resource.values.get("retentionInDays") or 3653)
+    if days is None:
+        yield Charge("stored log events in CloudWatch", "log events that are stored for an unknown time")
+        return
+    months = days / (365 / 12)
     detail = f"{months:.3g} months of compressed events"
     yield Charge(
         "stored log events in CloudWatch", "log storage", gb * COMPRESSED * months, ("log_gb",), detail
@@ -166,8 +170,9 @@ def _vault_copies(resource: Resource, context: Context) -> Charges:
     """Yield the charges of copies to a vault in another region; within a region, a copy is no transfer."""
     rules = resource.values.get("rules")
     for rule in rules if is_list(rules) else ():
-        for copy in rule.get("copyActions") or ():
-            region = str(copy.get("destinationVaultArn")).split(":")[3:4]
+        copies = value_at(rule, "copyActions")
+        for copy in copies if is_list(copies) else ():
+            region = str(value_at(copy, "destinationVaultArn")).split(":")[3:4]
             if region and region[0] != context.region:
                 gb = context.usage.replicated_gb
                 yield Charge("copies of backups", "transfer to another region", gb, ("replicated_gb",))

@@ -9,6 +9,7 @@ from review.cost.price_table import PriceTable
 from review.plain_data import is_list, is_map, value_at
 from review.stacks.resources import Resource
 from sandbox.providers.kubernetes import quantities
+from sandbox.summary import LATER, MASK
 
 POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
@@ -25,6 +26,9 @@ NUMBERS = (GENERATION, CPUS)
 
 UNKNOWN_PODS = ("affinity", "nodeSelector", "overhead", "resources", "runtimeClassName", "schedulingGates")
 """Fields of a pod that decide about its nodes, and whose effect is not computed."""
+
+UNKNOWN_NAMES = (None, LATER, MASK)
+"""Names that an object may have in place of one that is not known."""
 
 _COMPUTED_REQUESTS = {"cpu", "memory", "ephemeral-storage"}
 
@@ -76,8 +80,9 @@ class Nodes:
 def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, region: str) -> Nodes | None:
     """Return the cheapest nodes for the pods of a stack; None without a pool, or if no type has a price.
 
-    The result is also None for several pools or node classes, for several autoscalers of a Deployment, and
-    for requirements of the pool or of pods whose effect is not computed: another type has another price.
+    The result is also None for several pools or node classes, for a Deployment whose number of pods is not
+    known, and for requirements of the pool or of pods whose effect is not computed: another type has another
+    price.
 
     All nodes are of one type; the largest pod and the sum of the requests have to fit. A Deployment that
     spreads over zones with DoNotSchedule needs a node in as many zones as it has pods, at most all of them.
@@ -89,7 +94,10 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
         return None
     instances = _admitted(pools[0], _instances(table, region))
     node_class = classes[0] if classes else None
-    zones = len(value_at(node_class.values, "spec.subnetSelectorTerms") or ()) if node_class else 1
+    subnets = value_at(node_class.values, "spec.subnetSelectorTerms") or [] if node_class else [""]
+    if not is_list(subnets):
+        return None
+    zones = len(subnets)
     size = value_at(node_class.values, "spec.ephemeralStorage.size") or "80Gi" if node_class else 0
     disk = quantity(size)
     pods, largest, on_each_node, spread, names = Requests(), Requests(), Requests(), 1, list[str]()
@@ -97,7 +105,8 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
         if resource.type == DEPLOYMENT:
             count = _replicas(resource, resources, scaling)
             spec = value_at(resource.values, "spec.template.spec")
-            if count is None or not _is_computed(spec):
+            is_hidden = any(value_at(resource.values, path) == LATER for path in ("spec", "spec.template"))
+            if count is None or is_hidden or not _is_computed(spec):
                 return None
             pod = _pod_requests(spec)
             pods += pod.times(count)
@@ -107,7 +116,9 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
                 spread = max(spread, min(zones, count))
         if resource.type == RELEASE:
             on_each_node += _agent_requests(resource)
-            agents = int(value_at(resource.values, "values.clusterAgent.replicas") or 0)
+            agents = number(value_at(resource.values, "values.clusterAgent.replicas") or 0)
+            if agents is None or not math.isfinite(agents):
+                return None
             if agents:
                 pod = _requests(value_at(resource.values, "values.clusterAgent.resources"))
                 pods += pod.times(agents)
@@ -159,6 +170,14 @@ def quantity(value: Any) -> float | None:
     """Return a quantity of Kubernetes as a number: `100m` as 0.1, `2Gi` as 2^31; None for anything else."""
     number = quantities.parse(value)
     return None if number is None or number < 0 else float(number)
+
+
+def number(value: Any) -> float | None:
+    """Return a number in an input, which may also be a text; None if it is unknown, secret or no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def cpus_of(instance: str) -> float:
@@ -254,46 +273,72 @@ def _count(instance: str, pods: Requests, largest: Requests, on_each_node: Reque
 def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int | None:
     """Return the number of pods of a Deployment, between the limits of its autoscaler if it has one.
 
-    The result is None for several autoscalers, since it is not known which one decides.
+    The result is None if a number is unknown, and if it is not known which autoscaler decides: there are
+    several, or one side has no namespace, so that the settings of its provider name it.
     """
-    scalers = [other for other in resources if other.type == AUTOSCALER and _scales(other, deployment)]
-    if len(scalers) > 1:
+    scalers = [other for other in resources if other.type == AUTOSCALER and _may_scale(other, deployment)]
+    if not scalers:
+        replicas = value_at(deployment.values, "spec.replicas")
+        return _whole(number(1 if replicas is None else replicas))
+    if len(scalers) > 1 or any(name != other for name, other in _target_names(scalers[0], deployment)):
         return None
-    for scaler in scalers:
-        fewest = float(value_at(scaler.values, "spec.minReplicas") or 1)
-        most = float(value_at(scaler.values, "spec.maxReplicas") or fewest)
-        return math.ceil(fewest + scaling * (most - fewest))
-    replicas = value_at(deployment.values, "spec.replicas")
-    return 1 if replicas is None else int(replicas)
+    fewest = number(value_at(scalers[0].values, "spec.minReplicas") or 1)
+    most = number(value_at(scalers[0].values, "spec.maxReplicas") or fewest)
+    return None if fewest is None or most is None else _whole(fewest + scaling * (most - fewest))
 
 
-def _scales(scaler: Resource, deployment: Resource) -> bool:
-    """Return True if an autoscaler sets the number of pods of a Deployment."""
-    target = "spec.scaleTargetRef"
-    names = [value_at(deployment.values, f"metadata.{field}") for field in ("namespace", "name")]
-    return (
-        value_at(scaler.values, f"{target}.kind") == "Deployment"
-        and str(value_at(scaler.values, f"{target}.apiVersion")).startswith("apps/")
-        and [value_at(scaler.values, path) for path in ("metadata.namespace", f"{target}.name")] == names
+def _whole(count: float | None) -> int | None:
+    return None if count is None or not math.isfinite(count) else math.ceil(count)
+
+
+def _may_scale(scaler: Resource, deployment: Resource) -> bool:
+    """Return True if an autoscaler may set the number of pods of a Deployment."""
+    return all(
+        name == other or name in UNKNOWN_NAMES or other in UNKNOWN_NAMES
+        for name, other in _target_names(scaler, deployment)
     )
+
+
+def _target_names(scaler: Resource, deployment: Resource) -> list[tuple[Any, Any]]:
+    """Return the names that identify the target of an autoscaler, each beside that of a Deployment."""
+    target, metadata = (
+        value_at(side.values, path)
+        for side, path in ((scaler, "spec.scaleTargetRef"), (deployment, "metadata"))
+    )
+    return [
+        (value_at(target, "kind"), "Deployment"),
+        (str(value_at(target, "apiVersion")).partition("/")[0], "apps"),
+        (value_at(target, "name"), value_at(metadata, "name")),
+        (value_at(scaler.values, "metadata.namespace"), value_at(metadata, "namespace")),
+    ]
 
 
 def _is_computed(spec: Any) -> bool:
     """Return True if only its requests of CPUs and memory choose the nodes of a pod."""
     if not is_map(spec):
-        return True
+        return spec is None
+    lists: list[Any] = [
+        spec.get(name) or [] for name in ("containers", "initContainers", "topologySpreadConstraints")
+    ]
+    if not all(is_list(items) and all(map(is_map, items)) for items in lists):
+        return False
     if any(spec.get(field) for field in UNKNOWN_PODS):
         return False
     # A spread over nodes, other than one over zones, demands a node for each pod.
     if any(constraint.get("topologyKey") != ZONE for constraint in _demands(spec)):
         return False
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     amounts = [
         value_at(container, f"resources.{field}")
-        for container in containers
+        for container in (*_containers(spec, "containers"), *_containers(spec, "initContainers"))
         for field in ("requests", "limits")
     ]
     return all(_COMPUTED_REQUESTS.issuperset(amount) for amount in amounts if is_map(amount))
+
+
+def _containers(spec: Any, field: str) -> list[dict[str, Any]]:
+    """Return the containers of a pod in a field; none for a value that is unknown."""
+    containers = value_at(spec, field)
+    return [*filter(is_map, containers)] if is_list(containers) else []
 
 
 def _pod_requests(spec: Any) -> Requests:
@@ -301,9 +346,9 @@ def _pod_requests(spec: Any) -> Requests:
     if not is_map(spec):
         return Requests()
     together = Requests()
-    for container in spec.get("containers") or ():
+    for container in _containers(spec, "containers"):
         together += _requests(container.get("resources"))
-    before = [_requests(container.get("resources")) for container in spec.get("initContainers") or ()]
+    before = [_requests(container.get("resources")) for container in _containers(spec, "initContainers")]
     return Requests(
         max([together.cpus, *(requests.cpus for requests in before)]),
         max([together.gib, *(requests.gib for requests in before)]),
@@ -313,12 +358,14 @@ def _pod_requests(spec: Any) -> Requests:
 def _requests(resources: Any) -> Requests:
     """Return the requests of a container; Kubernetes takes a limit for a request that is not set.
 
-    No node has room for a request that is no quantity.
+    No node has room for a request that is no quantity, such as one that is unknown.
     """
     requests: dict[str, Any] = {}
     for field in ("limits", "requests"):
-        amounts = value_at(resources, field) if is_map(resources) else None
-        requests |= amounts if is_map(amounts) else {}
+        amounts = resources.get(field) if is_map(resources) else resources
+        if amounts and not is_map(amounts):
+            return Requests(math.inf, math.inf)
+        requests |= amounts or {}
     amounts = [quantity(requests.get(name, 0)) for name in ("cpu", "memory")]
     cpus, memory = (math.inf if amount is None else amount for amount in amounts)
     return Requests(cpus, memory / 2**30)
@@ -327,6 +374,8 @@ def _requests(resources: Any) -> Requests:
 def _agent_requests(release: Resource) -> Requests:
     """Return the requests of the Datadog agent, which runs on every node, from the values of its chart."""
     containers = value_at(release.values, "values.agents.containers")
+    if containers and not is_map(containers):
+        return Requests(math.inf, math.inf)
     together = Requests()
     for name, container in containers.items() if is_map(containers) else ():
         if name != "initContainers":

@@ -70,7 +70,7 @@ def _test(resource: Resource, _context: Context) -> Charges:
     if resource.values.get("type") != "api":
         yield Charge("Datadog: test runs", "runs of another test type")
         return
-    seconds = float(value_at(resource.values, "optionsList.tickEvery") or 0)
+    seconds = nodes.number(value_at(resource.values, "optionsList.tickEvery"))
     if not seconds:
         yield Charge("Datadog: test runs", "test runs at an unknown interval")
         return

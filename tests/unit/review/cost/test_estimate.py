@@ -16,6 +16,7 @@ from review.render import filters, renderings
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
+from sandbox.summary import SIGNATURE, UNKNOWNS
 from tests.support.review.stacks import KEY, resource, stack, urn
 
 DATABASE, SERVICE = "aws:rds/instance:Instance", "kubernetes:core/v1:Service"
@@ -465,3 +466,22 @@ def test_secrets_count_with_their_values_and_stay_masked() -> None:
     assert "db.t4g.small" in str(plain)
     assert "db.t4g.small" not in str(hidden)
     assert "([secret])" in str(hidden)
+
+
+@pytest.mark.parametrize("value", [UNKNOWNS[0], {SIGNATURE: "", "ciphertext": ""}], ids=["unknown", "secret"])
+def test_a_number_that_is_unknown_leaves_its_line_unknown(value: Any) -> None:
+    database = resource(DATABASE, "it", SMALL | {"allocatedStorage": value})
+    group = resource(GROUP, "it", {"retentionInDays": value})
+    test = resource(TEST, "it", API_TEST | {"optionsList": {"tickEvery": value}})
+    lines = estimate.estimate([database, group, test], usage())
+    reasons = {line.part: line.basis for line in lines if line.month is None}
+    assert reasons == {
+        "database storage": "no price of an unknown amount of storage in ap-northeast-1",
+        "stored log events in CloudWatch": "no price of log events that are stored for an unknown time in "
+        "ap-northeast-1",
+        "Datadog: test runs": "no price of test runs at an unknown interval in ap-northeast-1",
+    }
+    rules = [value, {"copyActions": value}, {"copyActions": [value]}]
+    estimate.estimate([resource("aws:backup/plan:Plan", "it", {"rules": rules})], usage())
+    for resource_type in estimate.CHARGES:
+        estimate.estimate([resource(resource_type, "it", dict.fromkeys(("spec", "values"), value))], usage())

@@ -7,6 +7,7 @@ import pytest
 from review.cost import nodes
 from review.cost.price_table import HOME, TABLE
 from review.stacks.resources import Resource
+from sandbox.summary import SIGNATURE, UNKNOWNS
 from tests.support.review.stacks import resource
 
 ZONES = [{"topologyKey": nodes.ZONE, "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}]
@@ -147,6 +148,47 @@ def test_only_an_autoscaler_of_the_deployment_sets_the_number_of_its_pods() -> N
         assert plan(*pool(), large, autoscaler(1, 1, **of)) == alone
     assert plan(*pool(), large, autoscaler(1, 1)) != alone
     assert nodes.plan([*pool(), large, autoscaler(1, 1), autoscaler(9, 9)], 0.0, TABLE, HOME) is None
+
+
+def test_without_a_namespace_it_is_unknown_which_autoscaler_sets_the_number_of_pods() -> None:
+    inputs = autoscaler(50, 50).values
+    unnamed = resource(nodes.AUTOSCALER, "api", {**inputs, "metadata": {}})
+    unknown = resource(nodes.AUTOSCALER, "api", {**inputs, "metadata": {"namespace": UNKNOWNS[0]}})
+    for scaler in (unnamed, unknown, autoscaler(50, 50, name=UNKNOWNS[0])):
+        assert nodes.plan([*pool(), deployment(), scaler], 0.0, TABLE, HOME) is None
+    metadata = {"name": "api"}
+    both = resource(nodes.DEPLOYMENT, "api", {**deployment(cpu="1").values, "metadata": metadata})
+    assert plan(*pool(), both, unnamed) != plan(*pool(), both)
+    other = resource(nodes.AUTOSCALER, "api", {**inputs, "metadata": {"namespace": "other"}})
+    assert plan(*pool(), deployment(), other) == plan(*pool(), deployment())
+
+
+@pytest.mark.parametrize("value", [UNKNOWNS[0], {SIGNATURE: "", "ciphertext": ""}], ids=["unknown", "secret"])
+def test_the_nodes_are_unknown_where_a_number_or_a_part_of_the_pods_is(value: Any) -> None:
+    container = {"name": "api", "resources": {"requests": value}}
+    hidden = [
+        [deployment(replicas=value)],
+        [deployment(), autoscaler(value, 9)],
+        [deployment(), autoscaler(1, value)],
+        [deployment(cpu=value)],
+        [deployment(containers=value)],
+        [deployment(initContainers=value)],
+        [deployment(containers=[value])],
+        [deployment(containers=[{"name": "api", "resources": value}])],
+        [deployment(containers=[container])],
+        [deployment(topologySpreadConstraints=value)],
+        [resource(nodes.DEPLOYMENT, "api", {"spec": value})],
+        [resource(nodes.DEPLOYMENT, "api", {"spec": {"template": value}})],
+        [resource(nodes.DEPLOYMENT, "api", {"spec": {"template": {"spec": value}}})],
+        [resource(nodes.RELEASE, "agent", {"values": {"clusterAgent": {"replicas": value}}})],
+        [resource(nodes.RELEASE, "agent", {"values": {"agents": {"containers": value}}})],
+    ]
+    for resources in hidden:
+        assert nodes.plan([*pool(), *resources], 0.0, TABLE, HOME) is None, resources[0].inputs
+        nodes.job_sizes(resources)
+    classes = [pool()[0], resource(nodes.NODE_CLASS, "class", {"spec": {"subnetSelectorTerms": value}})]
+    assert nodes.plan([*classes, deployment()], 0.0, TABLE, HOME) is None
+    assert plan(*pool(), deployment(containers=[{"name": "api", "image": value}])) == (1, "c6i.large")
 
 
 def test_a_limit_is_the_request_of_a_container_without_one() -> None:
