@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, TypeGuard
 from urllib.parse import quote, quote_plus
 
-from review.values.decoded_texts import decode_text
+from review.values.decoded_texts import decode_text, join_repeated_signs
 from review.values.shortened_forms import ELLIPSIS, ShortenedForms, Span
 from sandbox.summary import LATER, MASK
 
@@ -286,17 +286,17 @@ def build_mask(
                 shown = line_end
         return "".join((*pieces, text[shown:]))
 
-    def mask_wrapped(run: re.Match[str]) -> str:
-        text = run[0]
+    def mask_wrapped(text: str) -> str:
         lines = [*_lines(text, 0, len(text))]
-        spans = find("".join(text[start:end] for start, end in lines))
+        spans = find("".join(text[start:end] for start, end in lines)) if len(lines) > 1 else ()
         places = [place for line in lines for place in range(*line)] if spans else []
         return mask_spans(text, ((places[start], places[end - 1] + 1) for start, end in spans))
 
     def mask(text: str) -> str:
         if text in forms:
             return replace(text)
-        return WRAPPED.sub(mask_wrapped, mask_spans(text, find(text)))
+        masked = WRAPPED.sub(lambda run: mask_wrapped(run[0]), mask_spans(text, find(text)))
+        return mask_wrapped(masked)  # A line break may be anywhere in a secret, also beside other signs.
 
     return mask
 
@@ -361,6 +361,8 @@ def _encodings(value: str) -> frozenset[str]:
     """Return the forms that a value may have, without those that are too short to be masked."""
     values = {value, value.strip()}  # A message loses the spaces around it.
     forms = {form for text in values for form in _forms(text) if len(form) >= SHORTEST}
+    # A decoder of a text joins its repeated signs, whether the text or the secret has repeated them.
+    forms |= {joined for form in forms if len(joined := join_repeated_signs(form)) >= SHORTEST}
     forms |= {mark_byte_escapes(form) for form in forms}
     return frozenset(forms | {mark_own(form) for form in forms})
 
@@ -384,6 +386,7 @@ def _forms(value: str) -> Iterator[str]:
     for text in escaped:
         yield json.dumps(text, ensure_ascii=False)[1:-1]  # JSON in JSON
     yield from _base64_forms(raw)
+    yield from _base64_forms(value.encode("utf-16-le"))  # as in Windows' -EncodedCommand
     for form in {*_base64_forms(raw)}:
         yield from _base64_forms(form.encode())
 

@@ -24,9 +24,9 @@ ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][0-9A-Za-z]{
 ESCAPE = re.compile(
     r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\U000[0-9A-Fa-f]{5}|\\[0-3][0-7]{2}|\\\r?\n[ \t]*+|\\."
 )
-DOUBLED = re.compile(r"(['\"$%{}])\1")
+REPEATED = re.compile(r"(['\"$%{}])\1+")
 FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-"""Patterns of the escapes of URLs, forms, HTML, strings, and doubled signs, and of the folded lines of YAML.
+"""Patterns of the escapes of URLs, forms, HTML, strings, and repeated signs, and of the folded lines of YAML.
 
 Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`), configparser and printf (`%`), and
 formats of Python (braces).
@@ -134,6 +134,14 @@ def decode_text(text: str) -> Iterator[DecodedText]:
             yield decoded
 
 
+def join_repeated_signs(text: str) -> str:
+    """Return a text with one sign for each run of a sign that may be doubled.
+
+    Nothing shows which of the repeated signs in a text are doubled: some may be a part of the secret.
+    """
+    return REPEATED.sub("\\1", text)
+
+
 def _unescape(text: str, pattern: re.Pattern[str], unescape: Unescape) -> DecodedText | None:
     """Return a text without these escapes, or None if it has none."""
     decoded = DecodedText()
@@ -192,8 +200,9 @@ def _unescape_string(escape: str) -> Iterator[tuple[str, int]]:
         yield CONTROL.get(letter, letter), len(escape)
 
 
-def _unescape_doubled(escape: str) -> Iterator[tuple[str, int]]:
-    yield escape[0], len(escape)
+def _join_repeated(signs: str) -> Iterator[tuple[str, int]]:
+    """Yield one sign for a run of it, as `join_repeated_signs` does."""
+    yield signs[0], len(signs)
 
 
 def _unfold(escape: str) -> Iterator[tuple[str, int]]:
@@ -205,7 +214,7 @@ UNESCAPERS: tuple[tuple[re.Pattern[str], Sequence[str], Unescape], ...] = (
     (FORM, ("+",), _unescape_percent),
     (ENTITY, ("&",), _unescape_entity),
     (ESCAPE, ("\\",), _unescape_string),
-    (DOUBLED, ("''", '""', "$$", "%%", "{{", "}}"), _unescape_doubled),
+    (REPEATED, ("''", '""', "$$", "%%", "{{", "}}"), _join_repeated),
     (FOLD, ("\n",), _unfold),
 )
 """Decoders of escapes: the pattern of an escape, texts of which one is in each, and the decoder."""

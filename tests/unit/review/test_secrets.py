@@ -413,6 +413,34 @@ def test_a_value_with_doubled_signs_is_masked(signs: str) -> None:
     assert build_mask([value])(f"url: {form}@db") == "url: [secret]@db"
 
 
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("p$$w%rd-x9", "p$$w%%rd-x9"),
+        ("p$$w%rd-x9", "p$$$$w%%rd-x9"),
+        ("p$$w$rd-x9", "p$$w$$rd-x9"),
+        ("p$w$rd-x9", "p$$w$rd-x9"),
+        ("x{{y$z-Secret1", "x{{y$$z-Secret1"),
+        ("x{{y$z-Secret1", "x{{{{y$z-Secret1"),
+        ("it''s-100%-$e", "it''s-100%%-$e"),
+    ],
+)
+def test_a_value_with_repeated_signs_is_masked_where_a_part_of_them_is_doubled(value: str, form: str) -> None:
+    mask = build_mask([value])
+    assert mask(f"url: {form}@db") == "url: [secret]@db"
+    assert mask(f"url: {value}@db") == "url: [secret]@db"
+    encoded = base64.b64encode(f"url: {form}@db".encode()).decode()
+    assert "[secret]" in mask(encoded)
+
+
+def test_a_value_in_a_command_of_windows_is_masked() -> None:
+    encoded = base64.b64encode(f"$p = '{PLANTED}'".encode("utf-16-le")).decode()
+    masked = build_mask([PLANTED])(f"powershell -EncodedCommand {encoded}")
+    assert "[secret]" in masked
+    shown = base64.b64decode(masked.split()[-1].replace("[secret]", "")).decode("utf-16-le", errors="replace")
+    assert PLANTED[2:-2] not in shown
+
+
 def test_a_text_full_of_escapes_is_decoded_in_bounded_time() -> None:
     text = "%41+&amp;\\n''\n  QUJDREVGRw== 4142434445464748 \\u0041" * 8_000
     started = time.process_time()
