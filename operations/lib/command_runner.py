@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from typing import IO
 
 from operations.lib.errors import FailedError
+from review.values.line_mask import LineMask
 
 LAST_LINES = 15
 """Number of the last output lines that the error about a failed command shows."""
@@ -77,27 +78,27 @@ class CommandRunner:
             raise FailedError(f"{command[0]} is not installed, or not in PATH") from None
         stream = process.stderr or process.stdout
         assert stream
+        mask = LineMask(self._masked)
         has_ended = False
         try:
-            for line in stream:
-                yield self._masked(line.rstrip("\n"))
+            yield from mask.mask_all(stream)
             code = process.wait()
             has_ended = True
         finally:
             if not has_ended:
-                self._stop(process, stream, command[0])
+                self._stop(process, stream, mask, command[0])
         if code:
             raise FailedError(f"{shlex.join(command)} failed with exit code {code}")
 
-    def _stop(self, process: "subprocess.Popen[str]", stream: IO[str], name: str) -> None:
+    def _stop(self, process: "subprocess.Popen[str]", stream: IO[str], mask: LineMask, name: str) -> None:
         """End a command: SIGINT first, SIGTERM at the second Ctrl-C, SIGKILL at the third."""
         self._show(f"stopping: {name} finishes its current operations; Ctrl-C again interrupts them")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(KeyboardInterrupt):
-                for line in stream:
-                    self._show(self._masked(line.rstrip("\n")))
+                for line in mask.mask_all(stream):
+                    self._show(line)
                 process.wait()
                 return
 

@@ -7,6 +7,7 @@ import pytest
 
 from operations.lib.command_runner import CommandRunner
 from operations.lib.errors import FailedError
+from review.plain_data import build_mask
 
 SECRET = "planted-in-this-test"
 
@@ -105,3 +106,26 @@ def test_a_dry_run_prints_commands_that_change_something_and_skips_them(shown: l
 def test_a_missing_program_is_named(runner: CommandRunner) -> None:
     with pytest.raises(FailedError, match="no-such-program is not installed, or not in PATH"):
         runner.read("no-such-program")
+
+
+SPLIT = """
+import signal, sys, time
+
+signal.signal(signal.SIGINT, lambda *_arguments: sys.exit(1))
+print("ready", f"x {sys.argv[1]}", f"{sys.argv[2]} y", sep="\\n", flush=True)
+while True:
+    time.sleep(0.1)
+"""
+
+
+def test_a_secret_in_two_lines_is_masked_and_ctrl_c_loses_no_line(
+    shown: list[str], runner: CommandRunner
+) -> None:
+    runner.hide = build_mask([SECRET])
+    begin, end = SECRET[:9], SECRET[9:]
+    assert list(runner.lines("printf", f"x {begin}\n{end} y\n")) == ["x [secret]", "[secret] y"]
+    lines = runner.lines(sys.executable, "-c", SPLIT, begin, end)
+    assert next(lines) == "ready"
+    with pytest.raises(KeyboardInterrupt):
+        lines.throw(KeyboardInterrupt)
+    assert shown[1:3] == ["x [secret]", "[secret] y"]
