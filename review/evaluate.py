@@ -53,6 +53,7 @@ from review.stacks.stack import Stack
 from review.values.secret_documents import find_texts
 from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
+from sandbox.engine.process import FAILED
 from sandbox.engine.program import EXECUTED_CODE
 from sandbox.errors import CommandError
 from sandbox.summary import LATER
@@ -594,9 +595,13 @@ def _read_run(side: str, tree: Path, folder: Path, base: Path) -> EngineRun | No
     # A command may fail without an error event or a violation, or although there are violations of the base.
     # Its summary or its standard error has the reason.
     if code != "0":
-        summary = engine_run.read(folder / f"{side}-summary.json") or {"errors": ()}
-        engine.phase.errors += [error for error in summary["errors"] if error not in engine.phase.errors]
-        if not engine.errors and not engine.phase.mandatory:
+        summary = engine_run.read(folder / f"{side}-summary.json")
+        errors = summary["errors"] if summary else ()
+        engine.phase.errors += [error for error in errors if error not in engine.phase.errors]
+        # A mandatory violation alone fails a preview, which then has all events and a summary. No policy of a
+        # base's `up` is mandatory: the engine would stop there, and the state would lack the rest.
+        is_complete = side != "base" and code == str(FAILED) and summary and engine.phase.mandatory
+        if not engine.errors and not is_complete:
             reason = _text(folder / f"{side}.errors") or f"the command ended with {code} and without a reason"
             engine.phase.errors.append(reason)
     # A run without events or ledger seems to have fewer violations. Those of a failed run may end early.

@@ -10,13 +10,18 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
 from sandbox.errors import CommandError
 from sandbox.workspace.files import write_atomically
 from sandbox.workspace.stacks import Stack
+
+LEVEL = "enforcementLevel"
+"""Key of a rule's level beside its options in a file of levels."""
+
+MANDATORY, ADVISORY = "mandatory", "advisory"
 
 
 def flags(stack: Stack, root: Path, *, advisory: bool = False) -> list[str]:
@@ -35,11 +40,34 @@ def flags(stack: Stack, root: Path, *, advisory: bool = False) -> list[str]:
     program.chmod(0o700)
     config = pack / "config" / f"{stack.label}.json"
     if advisory:
-        levels = config.read_text().replace('"mandatory"', '"advisory"') if config.exists() else "{}"
+        levels = _advisory_levels(config) if config.exists() else {}
         config = stack.folder / "policy-levels.json"
-        write_atomically(config, json.dumps({**json.loads(levels), "all": "advisory"}))
+        write_atomically(config, json.dumps({**levels, "all": ADVISORY}))
     config_flags = ["--policy-pack-config", str(config)] if config.exists() else []
     return ["--policy-pack", str(program), *config_flags]
+
+
+def _advisory_levels(config: Path) -> dict[str, Any]:
+    """Return the content of a file of levels with the level advisory in place of mandatory.
+
+    A level is the value of a rule, or a member beside the rule's options (pulumi/pulumi,
+    pkg/resource/analyzer/config.go: parsePolicyPackConfig). Raise CommandError for another content.
+    """
+    try:
+        text = config.read_text(encoding="utf-8")
+        levels: Any = json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{config} is not valid JSON: {error}") from None
+    if not isinstance(levels, dict):
+        raise CommandError(f"{config} is not a JSON object.")
+    return {name: _advisory(value) for name, value in cast(dict[str, Any], levels).items()}
+
+
+def _advisory(value: Any) -> Any:
+    if isinstance(value, dict):
+        options = cast(dict[str, Any], value)
+        return options | ({LEVEL: _advisory(options[LEVEL])} if LEVEL in options else {})
+    return ADVISORY if value == MANDATORY else value
 
 
 def _end_with(parent: int) -> None:

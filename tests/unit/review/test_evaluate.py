@@ -401,6 +401,7 @@ def test_an_unreadable_ledger_is_an_error_unless_the_run_has_one(
     (tmp_path / "head-engine.log").write_text(json.dumps({"steps": []}))
     (tmp_path / "head-events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     (tmp_path / "head-ledger.jsonl").write_text('{"run": "comp')
+    (tmp_path / "head-summary.json").write_text(json.dumps({"errors": []}))
     (tmp_path / "head.code").write_text(code)
     reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (None, None), tmp_path)
     assert reviewed.head
@@ -485,3 +486,28 @@ def test_a_further_stack_of_the_account_without_a_complete_run_is_named(
     assert finding.blocks and finding.message.endswith(reasons[fault])
     assert report.code == (2 if fault in ("time", "plan") else 1)
     assert (f"other/dev: base {reasons['time']}" in lines) == (fault == "time")
+
+
+@pytest.mark.parametrize(
+    ("side", "code", "summary", "errors"),
+    [
+        ("head", "1", True, []),
+        ("head", "1", False, ["the disk is full"]),
+        ("head", "2", True, ["the disk is full"]),
+        ("head", "-9", False, ["the disk is full"]),
+        ("control", "1", True, []),
+        ("base", "1", True, ["the disk is full"]),
+        ("base", "0", True, []),
+    ],
+)
+def test_a_mandatory_violation_hides_no_other_reason_of_a_failure(
+    side: str, code: str, summary: bool, errors: list[str], tmp_path: Path
+) -> None:
+    event = {"policyName": "p", "enforcementLevel": "mandatory", "resourceUrn": "u", "message": "m"}
+    (tmp_path / f"{side}-events.jsonl").write_text(json.dumps({"sequence": 1, "policyEvent": event}))
+    (tmp_path / f"{side}.code").write_text(code)
+    (tmp_path / f"{side}.errors").write_text("the disk is full")
+    if summary:
+        (tmp_path / f"{side}-summary.json").write_text(json.dumps({"errors": []}))
+    run = evaluate._read_run(side, tmp_path, tmp_path, tmp_path)  # pyright: ignore[reportPrivateUsage]
+    assert run and run.errors == errors

@@ -115,6 +115,7 @@ def test_a_preview_without_a_plan_and_without_an_error_is_trouble(tmp_path: Path
     # A mandatory violation, which the base may have as well, is no error, but the preview ends with 1.
     event = {"policyEvent": {"policyName": "p", "enforcementLevel": "mandatory", "message": "m"}}
     (tmp_path / "head-events.jsonl").write_text(json.dumps({"sequence": 1, **event}))
+    (tmp_path / "head-summary.json").write_text(json.dumps({"errors": []}))
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     projects = tmp_path, tmp_path
     for code, text, trouble in (
