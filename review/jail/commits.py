@@ -55,11 +55,24 @@ def _meanings(repository: Path, name: str) -> list[str]:
     listing = snapshot.git(repository, "for-each-ref", "--format=%(refname)", "--", *places)
     refs = {*map(os.fsdecode, listing.splitlines())}  # also those that a place, read as a pattern, matches
     meanings = [place for place in places if place in refs]
+    if meanings == [f"refs/tags/{name}"]:
+        meanings += _remote_branches(repository, name)
     if name in OWN_NAMES:
         meanings.append(name)
     if is_id:
         meanings += snapshot.git(repository, "rev-parse", f"--disambiguate={name}").decode().split()
     return meanings
+
+
+def _remote_branches(repository: Path, name: str) -> list[str]:
+    """Return the full names of the branches with a name that the checkout knows from its remotes.
+
+    Git does not take one of them for the short name. But a person who has no such branch means it, and not
+    the tag, which may come from anybody who has pushed to one of the remotes.
+    """
+    listing = snapshot.git(repository, "for-each-ref", "--format=%(refname)", "--", f"refs/remotes/*/{name}")
+    refs = map(os.fsdecode, listing.splitlines())
+    return [ref for ref in refs if re.fullmatch(rf"refs/remotes/[^/]+/{re.escape(name)}", ref)]
 
 
 def _resolve(repository: Path, revision: str) -> str | None:

@@ -106,3 +106,16 @@ def test_tags_do_not_change_the_default_base(tree: Path, foreign: str) -> None:
     git(tree, "checkout", "-q", "--detach", "main")
     git(tree, "update-ref", "-d", "refs/heads/main")
     assert find_base(tree, "")[1].startswith("merge base with origin/main (")
+
+
+def test_a_tag_with_the_name_of_a_branch_that_only_a_remote_has_is_refused(tree: Path, foreign: str) -> None:
+    git(tree, "checkout", "-q", "--detach", "main")
+    git(tree, "update-ref", "-d", "refs/heads/main")
+    git(tree, "tag", "main", foreign)
+    git(tree, "update-ref", "refs/remotes/origin/feature/v1", foreign)
+    git(tree, "tag", "v1", "HEAD")
+    message = "main is ambiguous in .*: it means refs/tags/main and refs/remotes/origin/main. Use one of"
+    with pytest.raises(CommandError, match=message):
+        find_base(tree, "main", merge_base=False)
+    assert find_commit(tree, "refs/tags/main") == foreign
+    assert find_commit(tree, "v1") == git(tree, "rev-parse", "HEAD")
