@@ -333,8 +333,17 @@ def linked_address(url: str) -> str:
 
 
 def mermaid_label(text: str) -> str:
-    """Return text for a Mermaid label, with numeric entities because Mermaid knows no named ones."""
-    return "".join(char if char.isalnum() or char in " .:/_-()+" else f"#{ord(char)};" for char in text)
+    """Return text for a Mermaid label, with numeric entities because Mermaid knows no named ones.
+
+    A reference to an issue (`GH-1`) gets one as well, in which `tools.comment` sees no reference, and so does
+    what Mermaid shows as an icon (`fa:fa-name`; packages/mermaid/src/rendering-util/createText.ts).
+    """
+    return re.sub(
+        r"(?<=GH)-(?=[0-9])|:(?=fa-)|[^\w .:/()+-]",
+        lambda char: f"#{ord(char[0])};",
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def fingerprint(text: str) -> str:

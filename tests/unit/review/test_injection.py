@@ -14,6 +14,7 @@ from review.render import filters, renderings
 from review.stacks.engine_run import EngineRun
 from review.status import Status
 from tests.support.review import comment_markup, samples
+from tools import comment
 
 COMMANDS = (
     "::warning::pwned",
@@ -105,6 +106,14 @@ REFERENCES = (
 @pytest.mark.parametrize("text", REFERENCES)
 def test_a_comment_refers_to_no_issue_and_links_to_no_page(text: str) -> None:
     assert not re.search(r"(?i)#\d|GH-\d|://|www\.", filters.escape_markdown(text))
+
+
+@pytest.mark.parametrize("text", [*REFERENCES, "gh-1-GH-2", "fa:fa-trash", "fab:fa-github"])
+def test_the_drawing_of_a_comment_has_no_reference_and_no_icon(text: str) -> None:
+    label = filters.mermaid_label(text)
+    assert comment.neutral(label) == label
+    assert not re.search("fa[bklrs]?:fa-", label)
+    assert re.sub("#([0-9]+);", lambda code: chr(int(code[1])), label) == text
 
 
 @pytest.mark.parametrize(

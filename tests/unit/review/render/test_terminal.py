@@ -310,3 +310,9 @@ def test_a_path_has_no_sign_of_a_report_that_a_key_contains() -> None:
         samples.report(changes=[dataclasses.replace(samples.change(), properties=properties)])
     )
     assert r"output a \u2192 b\u00b7c⇥d" in text
+
+
+@pytest.mark.parametrize("seconds", [{}, {"total": 12.0, "building": 10.0}])
+def test_the_report_ends_with_one_line_break(seconds: dict[str, float]) -> None:
+    text = renderings.render_terminal(dataclasses.replace(samples.report(), seconds=seconds))
+    assert text.endswith("\n") and not text.endswith("\n\n")
