@@ -235,10 +235,10 @@ class Provider(ResourceProviderServicer):
     def Check(self, request: proto.CheckRequest, context: Context) -> proto.CheckResponse:
         news = decode_inputs(request.news)
         resource = self._resource(request, context, without_nulls(news))
-        faults = list(self._package.faults(resource))
+        before = decode(request.olds)
+        faults = list(self._package.faults_after(resource, before))
         if faults:
             return proto.CheckResponse(inputs=request.news, failures=_failures(faults))
-        before = decode(request.olds)
         completed = self._package.complete(resource, before, request.randomSeed or secrets.token_bytes(16))
         inputs = with_nulls(completed, news)
         self._record_secrets(request.urn, inputs)

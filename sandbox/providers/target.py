@@ -112,6 +112,10 @@ class Package:
         """Yield the faults for which the provider would refuse the inputs, each with its path."""
         return schema.faults(resource.type, resource.inputs)
 
+    def faults_after(self, resource: Resource, before: Json) -> Iterator[str]:
+        """Yield the faults of the inputs that replace those in the state, which `before` has."""
+        return self.faults(resource)
+
     def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
         """Yield the path of each property that cannot be changed in place, with these kinds of changes."""
         for path in resource_type(resource.type).replaced_by:

@@ -89,6 +89,19 @@ class Kubernetes(Package):
         yield from super().faults(resource)
         yield from json_schema.faults(json_schema.file_validator("helm_release"), resource.inputs)
 
+    def faults_after(self, resource: Resource, before: Json) -> Iterator[str]:
+        """Yield the faults of the inputs, also for an annotation AUTONAMED that the provider has not set.
+
+        The real provider takes the program's (provider/pkg/provider/provider.go: Check, in version 4). Then
+        it creates a replacement first, although the old object has the same name. The creation only changes
+        that object (provider/pkg/await/await.go: Creation: "we currently always upsert the object"), and the
+        deletion of the old one deletes it. An annotation that is in the state comes from `ignore_changes`.
+        """
+        yield from super().faults_after(resource, before)
+        new_mark, old_mark = (_annotation(inputs, AUTONAMED) for inputs in (resource.inputs, before))
+        if new_mark is not None and new_mark != old_mark:
+            yield f"metadata.annotations: only the provider sets {AUTONAMED}; remove it"
+
     def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
         yield from super().replacing_paths(resource)
         setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))
@@ -137,6 +150,12 @@ class Kubernetes(Package):
             return False
         metadata = metadata_of(resource.inputs)
         return "name" in metadata and not is_autonamed(metadata)
+
+
+def _annotation(inputs: Json, name: str) -> Any:
+    """Return the value of an object's annotation, or None if it is missing or all of them are unknown."""
+    annotations = metadata_of(inputs).get("annotations")
+    return cast(Json, annotations).get(name) if isinstance(annotations, dict) else None
 
 
 def is_autonamed(metadata: Json) -> bool:

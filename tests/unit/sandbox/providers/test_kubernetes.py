@@ -133,3 +133,20 @@ def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: st
     fault = "metadata.annotations: the sandbox does not support pulumi.com/waitFor"
     assert faults(supported | {"pulumi.com/waitFor": "condition=Ready"}) == [fault]
     assert not faults(supported)
+
+
+def test_only_the_provider_sets_the_annotation_of_a_generated_name() -> None:
+    def faults(annotations: Any, before: Any) -> list[str]:
+        inputs = {"apiVersion": "v1", "kind": "ConfigMap"}
+        new = {**inputs, "metadata": {"name": "it", "annotations": annotations}}
+        old = {**inputs, "metadata": {"name": "it", "annotations": before}} if before is not None else {}
+        return list(PACKAGE.faults_after(resource("kubernetes:core/v1:ConfigMap", new), old))
+
+    fault = "metadata.annotations: only the provider sets pulumi.com/autonamed; remove it"
+    for value in ("true", "false", "", UNKNOWN, Secret("true")):
+        assert faults({"pulumi.com/autonamed": value}, None) == [fault]
+    assert faults({"pulumi.com/autonamed": "true"}, {"pulumi.com/autonamed": "false"}) == [fault]
+    # The engine puts the state's metadata in the place of the program's if it ignores changes of them.
+    assert faults({"pulumi.com/autonamed": "true"}, {"pulumi.com/autonamed": "true"}) == []
+    assert faults({"pulumi.com/skipAwait": "true"}, None) == []
+    assert faults(UNKNOWN, {"pulumi.com/autonamed": "true"}) == []
