@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -33,6 +32,7 @@ from review.model import Change, Finding, Property, Report, SettingChange, Stack
 from review.objects.titles import tell_apart
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import map_texts, mask_value
+from review.programs.stack_states import BOTH, GIVES, TAKES, Share, StackStates
 from review.project_selection import Accounts, find_accounts, may_be_on_one_account
 from review.render import renderings
 from review.render.file_notes import list_files
@@ -40,11 +40,10 @@ from review.render.shown_inputs import show_inputs
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
 from review.stacks.properties import changed_properties, deleted_properties, new_properties
-from review.stacks.resources import Resource
+from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
-from sandbox.errors import CommandError
-from sandbox.progress import one_line
-from sandbox.workspace import yaml_tree
+from sandbox.progress import name_of, one_line, short
+from sandbox.stateful import data_loss
 from sandbox.workspace.stacks import projects
 
 WAIVERS = "review/waivers.yaml"
@@ -52,6 +51,7 @@ WAIVERS = "review/waivers.yaml"
 
 KEEP_STACK = "Destroy the stack first, and ask an owner for the removal of its file"
 OTHER_NAME = "Give the new project a name of its own"
+OWN_STATE = "Give the project a name of its own; if the stack moves with its resources, read a real preview"
 KEEP_PROJECT = "Keep the project's name, or move the stack first (`pulumi stack rename`) and ask an owner"
 
 FEW_FILES = 3
@@ -93,6 +93,7 @@ def build(
     tell_apart([*stacks, *neighbours])
     base, head = trees
     accounts = find_accounts(trees)
+    states, by_name = StackStates.read(base, head), {stack.name: stack for stack in stacks}
     of_policies, of_review = (
         WaiverFiles.read(policies, file, trees, approved=bool(approved_by))
         for file, policies in guard_findings.WAIVER_FILES.items()
@@ -100,7 +101,10 @@ def build(
     draft = _Draft(notes=[*notes, *(f"review/{fault}" for fault in of_review.applied.faults)])
     draft.caveats += [_caveat(note) for note in draft.notes if note.startswith("Not comparable")]
     for stack in stacks:
-        _add_stack(draft, stack, of_policies, of_review, compares, trees, approved_by)
+        _add_stack(draft, stack, of_policies, of_review, trees, approved_by)
+        if compares == model.BASE_TO_HEAD:
+            identity = _add_identity(draft, stack, states, by_name, base)
+            draft.findings += [_apply_waiver(finding, of_review, stack) for finding in identity]
         draft.findings += _unknown_objects(stack, neighbours, accounts)
     draft.notes += _invented_secrets(stacks)
     if compares == model.BASE_TO_HEAD:
@@ -219,7 +223,6 @@ def _add_stack(
     stack: Stack,
     of_policies: WaiverFiles,
     of_review: WaiverFiles,
-    compares: str,
     trees: tuple[Path, Path],
     approved_by: str,
 ) -> None:
@@ -263,14 +266,6 @@ def _add_stack(
         findings += guard_findings.find_weakened(stack.name, packs)
         findings += guard_findings.find_changed_options(stack.name, packs)
         findings += policy_findings.find_new(stack, guard_findings.find_new(stack.packs))
-    if compares == model.BASE_TO_HEAD and not stack.trouble and not stack.base:
-        note = f"{stack.name}: the base has no such stack; everything in it is new."
-        if not (trees[0] / (file := guard_findings.levels_file(stack.name))).exists():
-            note += f" The base lacks {file}, too, so each rule has its own level."
-        draft.notes.append(note)
-    if compares == model.BASE_TO_HEAD:
-        removals = _removals(draft, stack, trees)
-        findings += [_apply_waiver(finding, of_review, stack) for finding in removals]
     costs = estimate.compare(stack.name, *_sides(stack))
     draft.rows.append(StackReport(stack.name, _counts(stack, changes, findings), costs))
     draft.settings += setting_changes.find_changes(stack.name, stack.file)
@@ -278,56 +273,131 @@ def _add_stack(
     draft.findings += findings
 
 
-def _removals(draft: _Draft, stack: Stack, trees: tuple[Path, Path]) -> Iterator[Finding]:
-    """Yield a finding if the deployment leaves the stack's resources to themselves, with a note and a caveat.
+def _add_identity(
+    draft: _Draft, stack: Stack, states: StackStates, stacks: Mapping[str, Stack], base: Path
+) -> Iterator[Finding]:
+    """Yield the findings about the state of a stack, and add notes and caveats, also on a new stack.
 
-    The engine finds a state by the names of the project and of the stack (pulumi/pulumi,
-    pkg/backend/diy/store.go: newProjectReferenceStore), so a renamed project has new, empty stacks.
+    A deployment may leave the stack's resources to themselves, or take a stack for another one.
     """
-    if namesake := _other_of_state(stack.name, trees):
-        message = f"{namesake} has the same names of project and stack, so both have one state, in which a "
-        message += "deployment of one deletes the resources of the other"
-        yield stack.blocking_finding("stack-removed", stack.name, message, OTHER_NAME)
-    if stack.trouble or not stack.base:
-        return
-    count = f"{len(stack.base.phase.resources)} resources stay"
-    before, after = (_project_name(stack.name, tree) for tree in trees)
+    shares = [*states.find_shares(stack.name)]
+    for share in shares:
+        if share.way != BOTH:
+            giver, taker = _giver_and_taker(stack.name, share)
+            caveat = f"{taker} {_gets(share)} the state of {giver}"
+            draft.caveats += [caveat] if caveat not in draft.caveats else []
+        yield _shared_state(stack, share, stacks)
+    if not stack.trouble and not stack.base:
+        draft.notes.append(_describe_new(stack.name, shares, base))
+    elif not stack.trouble:
+        yield from _removals(draft, stack, states, shares)
+
+
+def _describe_new(stack: str, shares: Sequence[Share], base: Path) -> str:
+    """Return a note on a stack that the base lacks, with the levels that the base has for it."""
+    note = f"{stack}: the base has no such stack; everything in it is new"
+    if taken := _taken_states(shares):
+        note += f" in this report, although it {list_all(taken)}"
+    if not (base / (file := guard_findings.levels_file(stack))).exists():
+        return f"{note}. The base lacks {file}, too, so each rule has its own level."
+    return (
+        f"{note}. Its levels are those in {file} of the base{guard_findings.summarize_levels(base / file)}."
+    )
+
+
+def _shared_state(stack: Stack, share: Share, stacks: Mapping[str, Stack]) -> Finding:
+    """Return the finding about a state that a stack newly shares with another one.
+
+    No waiver of `stack-removed` covers it: who lets a stack go, since its resources stay, does not let
+    another one delete them.
+    """
+    names = "the same names of project and stack"
+    names += "" if share.is_exact else " except for case, which some backends ignore"
+    if share.way == BOTH:
+        have = "have" if share.is_exact else "may have"
+        message = f"{share.other} has {names}, so both {have} one state, in which a deployment of one "
+        message += "deletes the resources of the other"
+        return stack.blocking_finding("state-shared", stack.name, message, OTHER_NAME)
+    giver, taker = _giver_and_taker(stack.name, share)
+    reason = f"{giver} has {names} in the base" if share.way == TAKES else f"{taker} newly has {names}"
+    effect = _effect(giver, taker, stacks)
+    message = f"{reason}, so {taker} {_gets(share)} the state of {giver}; {effect}"
+    return stack.blocking_finding("state-shared", stack.name, message, OWN_STATE)
+
+
+def _effect(giver: str, taker: str, stacks: Mapping[str, Stack]) -> str:
+    """Describe what a deployment of a stack of the head does with the state of another one of the base."""
+    before = stacks[giver].base if giver in stacks else None
+    after = stacks[taker].head if taker in stacks else None
+    unseen = "which this report does not show"
+    if not before or before.errors or not after or after.errors:
+        return f"a deployment of {taker} changes and deletes the resources of {giver}, {unseen}"
+    objects = {
+        urn: row["type"]
+        for urn, row in before.phase.resources.items()
+        if urn not in before.phase.components and not row["type"].startswith(PROVIDERS)
+    }
+    kept = {step.new.urn for step in after.steps.values() if step.new}
+    titles = {urn: f"{name_of(urn)} ({one_line(short(kind))})" for urn, kind in objects.items()}
+    lost = sorted(objects.keys() - kept, key=lambda urn: titles[urn])
+    if not lost:
+        return f"a deployment of {taker} may change the {len(objects)} resources of {giver}, {unseen}"
+    effect = f"a deployment of {taker} may delete {len(lost)} of {len(objects)} resources of {giver}"
+    if data := [titles[urn] for urn in lost if data_loss(objects[urn], {})]:
+        return f"{effect}, with the data of {list_all(data)}, {unseen}"
+    return f"{effect} ({list_first([titles[urn] for urn in lost])}), {unseen}"
+
+
+def _giver_and_taker(stack: str, share: Share) -> tuple[str, str]:
+    """Return the stack of the base whose state another one gets, and the other one."""
+    return (share.other, stack) if share.way == TAKES else (stack, share.other)
+
+
+def _taken_states(shares: Iterable[Share]) -> list[str]:
+    """Return the part of a sentence about a stack for each state that it newly has."""
+    return [f"{_gets(share)} the state of {share.other}" for share in shares if share.way != GIVES]
+
+
+def _gets(share: Share) -> str:
+    return "gets" if share.is_exact else "may get"
+
+
+def _removals(draft: _Draft, stack: Stack, states: StackStates, shares: Sequence[Share]) -> Iterator[Finding]:
+    """Yield a finding if the deployment does not continue the state of the stack, with a note and a caveat.
+
+    A renamed project has new, empty stacks, unless another stack has had the names.
+    """
+    count = f"{len(stack.base.phase.resources) if stack.base else 0} resources"
+    heirs = [
+        f"{share.other} {_gets(share)} the state of the {count}" for share in shares if share.way == GIVES
+    ]
+    before, after = (side.get(stack.name) for side in (states.before, states.after))
     if not stack.head:
-        caveat = f"{stack.name} has no stack file any more, and its {count}"
-        message, remedy = f"the pull request removes the stack file, and {count}", KEEP_STACK
-    elif before != after and before and after:
-        caveat = f"{stack.name} is in another project ({before} is now {after}), and its {count}"
-        message = (
-            f"the pull request renames the project {before} to {after}; a deployment creates a new stack "
-        )
-        message, remedy = f"{message}with everything in it, and the old one's {count}", KEEP_PROJECT
+        caveat = f"{stack.name} has no stack file any more"
+        message, whose, remedy = "the pull request removes the stack file", "", KEEP_STACK
+    elif before and after and before.project != after.project:
+        change = f"{before.project} {{}} {after.project}"
+        caveat = f"{stack.name} is in another project ({change.format('is now')})"
+        effect = list_all(_taken_states(shares)) or "creates a new stack with everything in it"
+        message = f"the pull request renames the project {change.format('to')}; a deployment {effect}"
+        whose, remedy = "the old one's ", KEEP_PROJECT
     else:
         return
+    message += f", and {list_all(heirs) if heirs else f'{whose}{count} stay'}"
+    if not stack.head and (prod := _compared_prod(stack.name, states)):
+        message += f"; {prod} is compared with no stg any more"
+    if not heirs:
+        caveat += f", and its {count} stay"
+        draft.notes.append(f"{caveat} until somebody destroys them.")
     draft.caveats.append(caveat)
-    draft.notes.append(f"{caveat} until somebody destroys them.")
     yield stack.blocking_finding("stack-removed", stack.name, message, remedy)
 
 
-def _other_of_state(stack: str, trees: tuple[Path, Path]) -> str:
-    """Return another stack of the head that newly has one state with a stack; empty if there is none."""
-    before, after = (_states(tree) for tree in trees)
-    others = [name for name, state in after.items() if name != stack and state == after.get(stack)]
-    return next((name for name in others if stack not in before or before[stack] != before.get(name)), "")
-
-
-def _states(tree: Path) -> Mapping[str, tuple[str, str]]:
-    """Return the names of the project and of the stack, by which the engine finds a state, of each stack."""
-    states = {name: (_project_name(name, tree), name.rpartition("/")[2]) for name in projects(tree)}
-    return {name: state for name, state in states.items() if state[0]}
-
-
-def _project_name(stack: str, tree: Path) -> str:
-    """Return the name of a stack's project; empty without one."""
-    project = projects(tree).get(stack)
-    with suppress(CommandError):
-        name = yaml_tree.read(project / "Pulumi.yaml").get("name") if project else None
-        return f"{name.value}" if name else ""
-    return ""
+def _compared_prod(stg: str, states: StackStates) -> str:
+    """Return the stack of the head that would be compared with a stack called stg; empty without one."""
+    folder, slash, name = stg.rpartition("/")
+    prod = f"{folder}{slash}prod"
+    return prod if name == "stg" and prod in states.after else ""
 
 
 def _sides(stack: Stack) -> tuple[list[Resource] | None, list[Resource] | None]:

@@ -140,7 +140,7 @@ def find_new_levels(stacks: Sequence[str], base: Path, head: Path) -> Iterator[F
         if not os.path.lexists(head / file):
             verb = "removes"
         whose = _describe_stack(stack, base, head)
-        message = f"the pull request {verb} the levels of a stack that {whose}{_summary(head / file)}"
+        message = f"the pull request {verb} the levels of a stack that {whose}{summarize_levels(head / file)}"
         for name in [stack] if stack in stacks else stacks:
             yield weakened(name, f"{file}", message)
 
@@ -180,8 +180,8 @@ def _is_json(file: Path) -> bool:
     return file.suffix.casefold() == ".json"
 
 
-def _summary(file: Path) -> str:
-    """Return the rules in a file of levels that are not mandatory there, and those with options."""
+def summarize_levels(file: Path) -> str:
+    """List the rules in a file of levels that are not mandatory there, and those with options."""
     rules: dict[str, list[str]] = {"disabled": [], "advisory": []}
     for rule, value in sorted(_levels(file).items()):
         level = _level(value)

@@ -19,6 +19,9 @@ from review.stacks.stack import Stack
 from sandbox.summary import LATER
 from tests.support.review.stacks import KEY, resource, stack, urn
 
+TABLE = "aws:dynamodb/table:Table"
+SCRATCH, PAYMENTS = urn(TABLE, "scratch"), urn(TABLE, "payments")
+
 WAIVER: dict[str, Any] = {
     "reason": "an empty key",
     "owner": "platform",
@@ -290,9 +293,102 @@ def test_a_project_with_the_name_of_another_one_takes_over_its_state(
         member.base = None
     report = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), (base, head))
     expected = ["dev", "extra/dev"] if name == "pipe" and not of_base else []
-    findings = [finding for finding in report.findings if finding.policy == "stack-removed"]
+    findings = [finding for finding in report.findings if finding.policy == "state-shared"]
     assert sorted(finding.name for finding in findings) == expected
     assert all("both have one state" in finding.message and finding.blocks for finding in findings)
+
+
+def project_trees(folder: Path, *sides: dict[str, tuple[str, list[str]]]) -> tuple[Path, Path]:
+    """Write the projects of base and head: by folder, the name of the project and those of its stacks."""
+    base, head = folder / "base", folder / "head"
+    for tree, projects in zip((base, head), sides, strict=True):
+        for place, (name, names) in projects.items():
+            (tree / place).mkdir(parents=True, exist_ok=True)
+            (tree / place / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+            for stack_name in names:
+                (tree / place / f"Pulumi.{stack_name}.yaml").touch()
+    return base, head
+
+
+def waive_by_name(tree: Path, policies: Sequence[str], *targets: str) -> None:
+    """Write a waiver of the review's own findings with these names in a tree."""
+    waiver = WAIVER | {"expires": utc_day(), "match": [{"policies": [*policies], "targets": [*targets]}]}
+    (tree / "review").mkdir(exist_ok=True)
+    (tree / "review" / "waivers.yaml").write_text(yaml.safe_dump([waiver]))
+
+
+def moved_stack(trees: tuple[Path, Path]) -> list[Stack]:
+    """Return the stack dev, which is removed, and extra/dev, which gets its state and lacks the table."""
+    base = EngineRun(trees[0])
+    types = {PAYMENTS: TABLE, urn(KEY, "it"): KEY, urn("pulumi:providers:aws", "a"): "pulumi:providers:aws"}
+    base.phase.resources = {name: {"urn": name, "type": kind} for name, kind in types.items()}
+    steps = {urn(KEY, "it"): Step("create", None, resource(KEY, "it"))}
+    return [Stack("dev", None, base), Stack("extra/dev", EngineRun(trees[1], steps), None)]
+
+
+@pytest.mark.parametrize("name", ["pipe", "Pipe", "other"])
+def test_a_stack_file_that_moves_to_a_namesake_takes_over_the_state(tmp_path: Path, name: str) -> None:
+    before = {".": ("pipe", ["dev"]), "extra": (name, ["qa"])}
+    trees = project_trees(tmp_path, before, {".": ("pipe", []), "extra": (name, ["qa", "dev"])})
+    waive_by_name(trees[0], ["stack-removed"], "dev", "extra/dev")
+    built = build(BASE_TO_HEAD, ("base", "head"), moved_stack(trees), build_mask([]), trees)
+    [removal] = [finding for finding in built.findings if finding.policy == "stack-removed"]
+    shared = {item.name: item for item in built.findings if item.policy == "state-shared"}
+    assert removal.verdict == "waived"
+    if name == "other":
+        assert (shared, built.code, "3 resources stay" in removal.message) == ({}, 0, True)
+        return
+    assert (shared.keys(), built.code) == ({"dev", "extra/dev"}, 1)
+    gets = "gets" if name == "pipe" else "may get"
+    assert "stay" not in f"{removal} {built.verdict} {built.notes}"
+    assert removal.message.endswith(f"the stack file, and extra/dev {gets} the state of the 3 resources")
+    assert f"is new in this report, although it {gets} the state of dev." in built.notes[-1]
+    for finding in shared.values():
+        assert f"so extra/dev {gets} the state of dev; a deployment of extra/dev may " in finding.message
+        assert "delete 1 of 2 resources of dev, with the data of payments (aws:d" in finding.message
+    # Either of the two stacks may be the only one under review.
+    waive_by_name(trees[0], ["stack-removed", "state-shared"], "dev", "extra/dev")
+    for reviewed in moved_stack(trees):
+        alone = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), trees)
+        [finding] = [finding for finding in alone.findings if finding.policy == "state-shared"]
+        assert (alone.code, finding.name, finding.verdict) == (0, reviewed.name, "waived")
+        assert "a deployment of extra/dev changes and deletes the resources of dev" in finding.message
+        assert f"extra/dev {gets} the state of dev" in alone.verdict
+
+
+def test_projects_that_swap_their_names_swap_their_states(tmp_path: Path) -> None:
+    before = {".": ("pipe", ["dev"]), "extra": ("other", ["dev"])}
+    trees = project_trees(tmp_path, before, {".": ("other", ["dev"]), "extra": ("pipe", ["dev"])})
+    stacks = [Stack(name, EngineRun(trees[1]), EngineRun(trees[0])) for name in ("dev", "extra/dev")]
+    built = build(BASE_TO_HEAD, ("base", "head"), stacks, build_mask([]), trees)
+    messages = [finding.message for finding in built.findings if finding.policy == "state-shared"]
+    # Each of the stacks gives one state, and gets another one.
+    assert len(messages) == 4
+    assert sum("so extra/dev gets the state of dev" in message for message in messages) == 2
+    removals = {item.name: item.message for item in built.findings if item.policy == "stack-removed"}
+    assert removals["dev"] == (
+        "the pull request renames the project pipe to other; a deployment gets the state of extra/dev, and "
+        "extra/dev gets the state of the 0 resources"
+    )
+    assert "stay" not in f"{removals} {built.verdict}"
+
+
+def test_the_removal_of_stg_names_prod_which_nothing_is_compared_with(tmp_path: Path) -> None:
+    stacks = {".": ("pipe", ["stg", "prod"])}
+    trees = project_trees(tmp_path, stacks, {".": ("pipe", ["prod"])})
+    removed = Stack("stg", None, EngineRun(trees[0]))
+    built = build(BASE_TO_HEAD, ("base", "head"), [removed], build_mask([]), trees)
+    assert built.findings[0].message.endswith("0 resources stay; prod is compared with no stg any more")
+
+
+def test_a_note_has_the_levels_that_the_base_has_for_a_new_stack(tmp_path: Path) -> None:
+    (tmp_path / "policies" / "config").mkdir(parents=True)
+    (tmp_path / "policies" / "config" / "dev.json").write_text('{"ssh-open": "disabled"}')
+    new = Stack("dev", EngineRun(tmp_path))
+    built = build(BASE_TO_HEAD, ("base", "head"), [new], build_mask([]), (tmp_path, tmp_path))
+    assert built.notes[-1].endswith(
+        "new. Its levels are those in policies/config/dev.json of the base; disabled: ssh-open."
+    )
 
 
 @pytest.mark.parametrize(("owner", "code"), [("", 1), ("an-owner", 0)])
@@ -309,8 +405,6 @@ def test_changes_of_a_base_that_does_not_evaluate_need_an_owner(
     assert (report.code, finding.policy, finding.blocks) == (code, "does-not-evaluate", not owner)
 
 
-TABLE = "aws:dynamodb/table:Table"
-SCRATCH, PAYMENTS = urn(TABLE, "scratch"), urn(TABLE, "payments")
 RULE = next(name for name, rule in POLICY_RULES.items() if rule.level.value == "mandatory")
 
 
