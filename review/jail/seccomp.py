@@ -8,7 +8,8 @@ Code under review speaks to the review over a Unix socket, and to the engine of 
 the filter also denies what succeeds at both kinds of sockets, but has an effect at one of them only, or at
 another time: the engine would get other bytes than the review. It also denies what concerns the files of
 other processes, for which it is enough that code under review can read them. A program could ignore an error,
-so it is killed.
+so it is killed. Where other answers are harmless, and the C library asks again or can do without the call,
+the filter gives these.
 
 Sources of the instructions and of the layout of their data: Linux,
 Documentation/userspace-api/seccomp_filter.rst and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h.
@@ -314,6 +315,47 @@ CACHE_ADVICE: tuple[int, int] = (221, 223)
 memory (mm/fadvise.c), and all others have to read it again from the disk.
 """
 
+FUTEX: tuple[int, int] = (202, 98)
+"""Numbers of the system call `futex`, whose second argument is an operation, and whose fourth one is the
+address of a time-out, or 0.
+
+The kernel finds a futex that is not private by the inode of its page, so all processes meet there that can
+read the same file, also through overlayfs, and no process has to be able to write to it (kernel/futex/core.c:
+get_futex_key). With a lock or semaphore in such a file, code under review could take the wake-ups of other
+processes of the machine, or move their waiting threads to another address. So no such operation reaches the
+kernel:
+
+- A wait returns as if the value had changed. All callers look at the value again, and again until it has
+  changed (futex(2): EAGAIN): pthread_join (glibc: nptl/pthread_join_common.c, musl: src/thread/__wait.c),
+  sem_wait, and initial values of static variables in C++ (GCC: libstdc++-v3/libsupc++/guard.cc).
+- A wake-up returns 0, since nobody waits.
+- A wait with a time-out would never end by it, so it ends the process.
+- Other operations fail as in a kernel that lacks them.
+
+What remains is a superfluous wake-up of one waiter when a thread ends, for which every waiter is prepared
+(kernel/fork.c: mm_release; futex(2)).
+"""
+
+CLOCK_FLAG, PRIVATE_FLAG = 0x100, 0x80  # FUTEX_CLOCK_REALTIME, FUTEX_PRIVATE_FLAG, include/uapi/linux/futex.h
+
+PRIVATE_OPERATIONS = (0, 1, 3, 4, 5, 9, 10)
+"""FUTEX_WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, WAIT_BITSET and WAKE_BITSET, which code under review may
+use with PRIVATE_FLAG. The others hand down priorities, also to other processes (kernel/futex/pi.c).
+"""
+
+SHARED_WAITS, SHARED_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT and WAIT_BITSET, FUTEX_WAKE and WAKE_BITSET
+
+MISSING: Mapping[str, tuple[int, int]] = {
+    # Futexes, whose flags are in memory in one of the calls. Callers use `futex` without these calls.
+    "futex_waitv": (449, 449),
+    "futex_wake": (454, 454),
+    "futex_wait": (455, 455),
+    "futex_requeue": (456, 456),
+}
+"""Numbers of the system calls that code under review does not need, and that fail as in a kernel that lacks
+them.
+"""
+
 SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknodat": (259, 33)}
 """Numbers of the system calls that create FIFOs, which are pipes with a path. A thread that opens one waits
 for the other side, and then no file descriptor shows the pipe (fs/pipe.c: fifo_open).
@@ -374,6 +416,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
     if architecture.other_numbers:
         instructions.append(_instruction(JUMP_IF_AT_LEAST, X32, if_not=1))
         instructions.append(_instruction(RETURN, ERROR | errno.ENOSYS))
+    if not trusted:
+        instructions += _if_equal(FUTEX[column], _private_futexes())  # the most frequent call comes first
     for numbers in DENIED.values():
         instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
     for numbers in SOCKETS.values():
@@ -393,6 +437,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _countable_files(column)
         for numbers in (NEW_SESSION, MACHINE_LOAD):
             instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
+        for numbers in MISSING.values():
+            instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.ENOSYS)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, TRAP)])
         for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):
@@ -421,6 +467,22 @@ def _sockets(*, trusted: bool) -> list[bytes]:
     ]
     families = [part for family in UNTRUSTED_FAMILIES for part in _if_equal(family, streams)]
     return [_load_argument(0), *families, _instruction(RETURN, ERROR | errno.EPERM)]
+
+
+def _private_futexes() -> list[bytes]:
+    """Return instructions that allow operations on private futexes, and answer others without an effect."""
+    wait = [*_unless_zero(3, TRAP), _instruction(RETURN, ERROR | errno.EAGAIN)]
+    answers = [
+        *((PRIVATE_FLAG | operation, [_instruction(RETURN, ALLOW)]) for operation in PRIVATE_OPERATIONS),
+        *((operation, wait) for operation in SHARED_WAITS),
+        *((operation, [_instruction(RETURN, SUCCESS)]) for operation in SHARED_WAKES),
+    ]
+    return [
+        _load_argument(1),
+        _instruction(AND, ~CLOCK_FLAG & 0xFFFFFFFF),
+        *(part for operation, block in answers for part in _if_equal(operation, block)),
+        _instruction(RETURN, ERROR | errno.ENOSYS),
+    ]
 
 
 def _own_lowest_priority() -> list[bytes]:

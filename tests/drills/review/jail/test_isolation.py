@@ -326,6 +326,78 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(jail: Ja
     assert is_killed(jail, "import fcntl; file = os.open(sys.executable, os.O_RDONLY)", OF_OTHERS[name])
 
 
+FUTEX = """
+import mmap, platform
+libc.mmap.restype = ctypes.c_void_p
+descriptor = os.open(FILE, os.O_RDONLY)
+address = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, descriptor, ctypes.c_long(0))
+other = ctypes.c_void_p(address + 64)
+number = {"x86_64": 202, "aarch64": 98}[platform.machine()]
+def futex(operation, value, time_out=None):
+    return system_call(number, ctypes.c_void_p(address), operation, value, time_out, other, 0)
+"""
+WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP = 0, 1, 3, 4, 5
+
+
+def test_threads_of_others_that_wait_at_a_file_neither_wake_up_nor_move(tmp_path: Path) -> None:
+    folder = tmp_path / "readable"
+    folder.mkdir()
+    lock = folder / "lock"
+    lock.write_bytes(bytes(4096))
+    code = PRELUDE + FUTEX.replace("FILE", repr(str(lock)))
+    jail = Jail(tmp_path / "work", folder)
+    with subprocess.Popen([sys.executable, "-c", f"{code}\nfutex({WAIT}, 0)"]) as waiter:
+        try:
+            # A requeue to the same address returns the number of threads that wait there.
+            count = [sys.executable, "-c", f"{code}\nother.value -= 64\nprint(futex({REQUEUE}, 0, 9))"]
+            while not int(subprocess.check_output(count)):
+                assert waiter.poll() is None
+                time.sleep(0.1)
+            attempts = [
+                f"attempt(lambda: futex({other}, 9, 9))" for other in (WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP)
+            ]
+            program = [
+                FUTEX.replace("FILE", repr(str(lock))),
+                *attempts,
+                f"attempt(lambda: futex({WAIT}, 0))",
+            ]
+            answers = jail.run("\n".join(program))
+            assert int(subprocess.check_output(count)) == 1
+        finally:
+            waiter.kill()
+    jail.isolation.close()
+    assert answers.splitlines() == [
+        "possible 0",
+        *["OSError Function not implemented"] * 3,
+        "BlockingIOError Resource temporarily unavailable",
+    ]
+
+
+def test_a_wait_with_a_time_out_at_a_futex_that_is_not_private_ends_the_process(jail: Jail) -> None:
+    preparation = "import multiprocessing; lock = multiprocessing.get_context('fork').Lock(); lock.acquire()"
+    assert is_killed(jail, preparation, "lock.acquire(timeout=0.1)")
+
+
+def test_threads_can_be_joined_and_processes_can_share_semaphores(jail: Jail) -> None:
+    program = """
+        import multiprocessing
+        start = time.monotonic()
+        sleep = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: time.sleep(0.3))
+        thread = ctypes.c_ulong()
+        print(libc.pthread_create(ctypes.byref(thread), None, sleep, None), libc.pthread_join(thread, None))
+        print(time.monotonic() - start >= 0.3)
+        context = multiprocessing.get_context("fork")
+        with context.Pool(2) as pool:
+            print(sum(pool.map(abs, range(100))))
+        ready = context.Semaphore(0)
+        process = context.Process(target=lambda: (time.sleep(0.3), ready.release()))
+        process.start()
+        print(ready.acquire())
+        process.join()
+    """
+    assert jail.run(program).splitlines() == ["0 0", "True", "4950", "True"]
+
+
 TRAPS = {
     "a handler": "signal.signal(signal.SIGSYS, lambda *_: None)",
     "a blocked signal": "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGSYS])",
