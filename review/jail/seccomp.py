@@ -92,6 +92,8 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
     "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "get_robust_list": (274, 100),
     "kcmp": (312, 272),
     # Memory that does not count toward any limit of a process or a file system.
     "memfd_create": (319, 279),
@@ -351,6 +353,18 @@ MISSING: Mapping[str, tuple[int, int]] = {
     "futex_wake": (454, 454),
     "futex_wait": (455, 455),
     "futex_requeue": (456, 456),
+    # What is in memory of the machine's files.
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
+    # The memory of the processors in which pages are, also those of the machine's files.
+    "mbind": (237, 235),
+    "set_mempolicy": (238, 237),
+    "get_mempolicy": (239, 236),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "set_mempolicy_home_node": (450, 450),
+    # Interrupts processors that run other processes.
+    "membarrier": (324, 283),
 }
 """Numbers of the system calls that code under review does not need, and that fail as in a kernel that lacks
 them.

@@ -223,6 +223,8 @@ CALLS = {
     "request_key": "249, b'user', b'k', None, 0",
     "io_uring_setup": "425, 8, ctypes.create_string_buffer(120)",
     "ptrace": "101, 0, 0, 0, 0",
+    "process_mrelease": "448, 0, 0",
+    "get_robust_list": "274, 0, ctypes.create_string_buffer(8), ctypes.create_string_buffer(8)",
     "memfd_create": "319, b'x', 0",
     "shmget": "29, 0, 4096, 0o1600",
     "bpf": "321, 0, None, 0",
