@@ -1,7 +1,8 @@
 """Nodes that the pods of a stack need, by the pods' requests."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ UNKNOWN_PODS = ("affinity", "nodeSelector", "overhead", "resources", "runtimeCla
 UNKNOWN_NAMES = (None, LATER, MASK)
 """Names that an object may have in place of one that is not known."""
 
-_COMPUTED_REQUESTS = {"cpu", "memory", "ephemeral-storage"}
+_COMPUTED_REQUESTS = ("cpu", "memory", "ephemeral-storage")
 
 _SIZES = {"large": 2.0, "xlarge": 4.0}
 _MEMORY_PER_CPU = {"c": 2.0, "m": 4.0, "r": 8.0}
@@ -48,23 +49,51 @@ _CPU_RESERVES = ((1, 0.06), (1, 0.01), (2, 0.005), (math.inf, 0.0025))
 """Numbers of CPUs, and the share of each that the kubelet reserves (the same source)."""
 
 
+DISK_PART, RESERVED_DISK_GIB = 0.9, 1.0
+"""Share of a node's disk up to which the kubelet does not evict pods (nodefs.available: 10%), and the rest of
+it that no pod gets. Source: awslabs/amazon-eks-ami, the kubelet's evictionHard and kubeReserved.
+"""
+
+DEFAULT_DISK_GIB = 80.0
+"""Size of a node's disk without a node class (EKS user guide, node class, ephemeralStorage)."""
+
+
 @dataclass(frozen=True)
 class Requests:
-    """Requests of pods: CPUs, and memory in GiB."""
+    """Requests of pods: CPUs, memory and disk in GiB, and the number of the pods themselves."""
 
     cpus: float = 0.0
     gib: float = 0.0
+    disk_gib: float = 0.0
+    pods: float = 0.0
 
     def __add__(self, other: "Requests") -> "Requests":
-        return Requests(self.cpus + other.cpus, self.gib + other.gib)
+        return self._with(other, operator.add)
+
+    def __sub__(self, other: "Requests") -> "Requests":
+        return self._with(other, operator.sub)
 
     def or_more(self, other: "Requests") -> "Requests":
         """Return the larger requests of both."""
-        return Requests(max(self.cpus, other.cpus), max(self.gib, other.gib))
+        return self._with(other, max)
 
     def times(self, count: float) -> "Requests":
         """Return the requests of `count` such pods."""
-        return Requests(self.cpus * count, self.gib * count)
+        return Requests(*(count * amount if count else 0.0 for amount in self.amounts))
+
+    @property
+    def amounts(self) -> tuple[float, float, float, float]:
+        """The requests in the order of the fields."""
+        return self.cpus, self.gib, self.disk_gib, self.pods
+
+    def _with(self, other: "Requests", compute: Callable[[float, float], float]) -> "Requests":
+        return Requests(*map(compute, self.amounts, other.amounts))
+
+
+POD = Requests(pods=1)
+LEAST = Requests(0.001, 0.001, 0.001, 1)
+"""What a node has free for a pod that requests nothing."""
+UNKNOWN = Requests(math.inf, math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -84,8 +113,9 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     known, and for requirements of the pool or of pods whose effect is not computed: another type has another
     price.
 
-    All nodes are of one type; the largest pod and the sum of the requests have to fit. A Deployment that
-    spreads over zones with DoNotSchedule needs a node in as many zones as it has pods, at most all of them.
+    All nodes are of one type. There are so many that the sum of all requests fits, and that the pods of each
+    Deployment fit, of which a node has whole ones. A Deployment that spreads over zones with DoNotSchedule
+    needs a node in as many zones as it has pods, at most all of them.
     """
     resources = [*resources]
     pools = [resource for resource in resources if resource.type == POOL]
@@ -98,9 +128,9 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     if not is_list(subnets):
         return None
     zones = len(subnets)
-    size = value_at(node_class.values, "spec.ephemeralStorage.size") or "80Gi" if node_class else 0
-    disk = quantity(size)
-    pods, largest, on_each_node, spread, names = Requests(), Requests(), Requests(), 1, list[str]()
+    size = value_at(node_class.values, "spec.ephemeralStorage.size") if node_class else None
+    disk = quantity(size or DEFAULT_DISK_GIB * 2**30)
+    pods, on_each_node, spread, names = list[tuple[float, Requests]](), Requests(), 1, list[str]()
     for resource in resources:
         if resource.type == DEPLOYMENT:
             count = _replicas(resource, resources, scaling)
@@ -108,9 +138,7 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
             is_hidden = any(value_at(resource.values, path) == LATER for path in ("spec", "spec.template"))
             if count is None or is_hidden or not _is_computed(spec):
                 return None
-            pod = _pod_requests(spec)
-            pods += pod.times(count)
-            largest = largest.or_more(pod)
+            pods.append((count, _pod_requests(spec)))
             names.append(f"{count} {resource.name}")
             if _spreads_over_zones(resource):
                 spread = max(spread, min(zones, count))
@@ -119,21 +147,22 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
             agents = number(value_at(resource.values, "values.clusterAgent.replicas") or 0)
             if agents is None or not math.isfinite(agents):
                 return None
-            if agents:
-                pod = _requests(value_at(resource.values, "values.clusterAgent.resources"))
-                pods += pod.times(agents)
-                largest = largest.or_more(pod)
+            agent = value_at(resource.values, "values.clusterAgent.resources") if agents else None
+            pods.append((agents, POD + _requests(agent)))
+    if disk is None:
+        return None
     fitting = list[tuple[float, int, str]]()
     for instance in instances:
-        count = _count(instance, pods, largest, on_each_node)
+        count = _count(_room(instance, disk / 2**30) - on_each_node, pods)
         month = _month(instance, table, region)
         if count and month is not None:
             fitting.append((max(count, spread) * month, max(count, spread), instance))
-    if not fitting or disk is None:
+    if not fitting:
         return None
     _, count, instance = min(fitting)
-    reason = f"{', '.join(names)} request {pods.cpus:g} CPUs and {pods.gib:g} GiB, in {spread} zones"
-    return Nodes(count, instance, disk / 2**30, reason)
+    requests = _together(pods)
+    reason = f"{', '.join(names)} request {requests.cpus:g} CPUs and {requests.gib:g} GiB, in {spread} zones"
+    return Nodes(count, instance, disk / 2**30 if node_class else 0.0, reason)
 
 
 JOBS = {"kubernetes:batch/v1:Job": "spec", "kubernetes:batch/v1:CronJob": "spec.jobTemplate.spec"}
@@ -257,17 +286,40 @@ def _month(instance: str, table: PriceTable, region: str) -> float | None:
     return sum(part.month for part in parts if part) if all(parts) else None
 
 
-def _count(instance: str, pods: Requests, largest: Requests, on_each_node: Requests) -> int:
-    """Return the number of nodes that the pods need, or 0 if a node has no room for the largest of them."""
+def _room(instance: str, disk_gib: float) -> Requests:
+    """Return what all pods of a node with this disk may request together."""
     rest, reserved = cpus_of(instance), 0.0
     for cpus, share in _CPU_RESERVES:
         reserved += min(rest, cpus) * share
         rest -= min(rest, cpus)
-    free_cpus = cpus_of(instance) - reserved - on_each_node.cpus
-    free_gib = _memory_of(instance) - RESERVED_MEMORY_GIB - on_each_node.gib
-    if free_cpus < max(largest.cpus, 0.001) or free_gib < max(largest.gib, 0.001):
-        return 0
-    return max(1, math.ceil(pods.cpus / free_cpus), math.ceil(pods.gib / free_gib))
+    gib = _memory_of(instance) - RESERVED_MEMORY_GIB
+    return Requests(cpus_of(instance) - reserved, gib, disk_gib * DISK_PART - RESERVED_DISK_GIB, MOST_PODS)
+
+
+ROUNDING = 1e-9
+"""Share of a pod that the sums of requests may be too large, since they are binary fractions."""
+
+
+def _count(room: Requests, pods: Sequence[tuple[float, Requests]]) -> int:
+    """Return the number of nodes that the pods need, or 0 if a node has no room for one of them.
+
+    `pods` has the requests of each kind of pod, after the number of such pods.
+    """
+    fewest = 1
+    for count, pod in pods:
+        fitting = min(
+            math.floor(max(free, 0.0) / amount + ROUNDING)
+            for free, amount in zip(room.amounts, pod.or_more(LEAST).amounts, strict=True)
+        )
+        if not fitting:
+            return 0
+        fewest = max(fewest, math.ceil(count / fitting))
+    together = zip(_together(pods).amounts, room.amounts, strict=True)
+    return max(fewest, *(math.ceil(amount / free) for amount, free in together))
+
+
+def _together(pods: Iterable[tuple[float, Requests]]) -> Requests:
+    return sum((pod.times(count) for count, pod in pods), Requests())
 
 
 def _replicas(deployment: Resource, resources: Iterable[Resource], scaling: float) -> int | None:
@@ -332,7 +384,7 @@ def _is_computed(spec: Any) -> bool:
         for container in (*_containers(spec, "containers"), *_containers(spec, "initContainers"))
         for field in ("requests", "limits")
     ]
-    return all(_COMPUTED_REQUESTS.issuperset(amount) for amount in amounts if is_map(amount))
+    return all({*_COMPUTED_REQUESTS}.issuperset(amount) for amount in amounts if is_map(amount))
 
 
 def _containers(spec: Any, field: str) -> list[dict[str, Any]]:
@@ -344,15 +396,13 @@ def _containers(spec: Any, field: str) -> list[dict[str, Any]]:
 def _pod_requests(spec: Any) -> Requests:
     """Return the requests of a pod: those of its containers, or of an init container if that has more."""
     if not is_map(spec):
-        return Requests()
-    together = Requests()
+        return POD
+    requests = Requests()
     for container in _containers(spec, "containers"):
-        together += _requests(container.get("resources"))
-    before = [_requests(container.get("resources")) for container in _containers(spec, "initContainers")]
-    return Requests(
-        max([together.cpus, *(requests.cpus for requests in before)]),
-        max([together.gib, *(requests.gib for requests in before)]),
-    )
+        requests += _requests(container.get("resources"))
+    for container in _containers(spec, "initContainers"):
+        requests = requests.or_more(_requests(container.get("resources")))
+    return POD + requests
 
 
 def _requests(resources: Any) -> Requests:
@@ -364,19 +414,19 @@ def _requests(resources: Any) -> Requests:
     for field in ("limits", "requests"):
         amounts = resources.get(field) if is_map(resources) else resources
         if amounts and not is_map(amounts):
-            return Requests(math.inf, math.inf)
+            return UNKNOWN
         requests |= amounts or {}
-    amounts = [quantity(requests.get(name, 0)) for name in ("cpu", "memory")]
-    cpus, memory = (math.inf if amount is None else amount for amount in amounts)
-    return Requests(cpus, memory / 2**30)
+    amounts = [quantity(requests.get(name, 0)) for name in _COMPUTED_REQUESTS]
+    cpus, memory, disk = (math.inf if amount is None else amount for amount in amounts)
+    return Requests(cpus, memory / 2**30, disk / 2**30)
 
 
 def _agent_requests(release: Resource) -> Requests:
     """Return the requests of the Datadog agent, which runs on every node, from the values of its chart."""
     containers = value_at(release.values, "values.agents.containers")
     if containers and not is_map(containers):
-        return Requests(math.inf, math.inf)
-    together = Requests()
+        return UNKNOWN
+    together = POD
     for name, container in containers.items() if is_map(containers) else ():
         if name != "initContainers":
             together += _requests(value_at(container, "resources"))

@@ -196,6 +196,19 @@ def test_a_limit_is_the_request_of_a_container_without_one() -> None:
     assert plan(*pool(), deployment(containers=[limited], replicas=1)) == (1, "c6i.xlarge")
 
 
+def test_the_number_of_pods_and_their_disks_need_nodes() -> None:
+    small = {"resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}
+    assert plan(*pool(), deployment(containers=[small], replicas=2 * nodes.MOST_PODS)) == (2, "c6i.large")
+    assert plan(*pool(), deployment(containers=[{}], replicas=2 * nodes.MOST_PODS + 1)) == (3, "c6i.large")
+    large = {"resources": {"requests": {"cpu": "1m", "ephemeral-storage": "60Gi"}}}
+    assert plan(*pool(), deployment(containers=[large], replicas=10)) == (10, "c6i.large")
+    large = {"resources": {"limits": {"ephemeral-storage": "72Gi"}}}  # The kubelet keeps 9 of the 80 GiB.
+    assert nodes.plan([*pool(), deployment(containers=[large])], 0.0, TABLE, HOME) is None
+    release = resource(nodes.RELEASE, "agent", {"values": {}})
+    full = deployment(containers=[small], replicas=nodes.MOST_PODS)
+    assert plan(*pool(), full, release) == (2, "c6i.large")
+
+
 def test_the_agent_takes_room_on_every_node() -> None:
     requests = {"resources": {"requests": {"cpu": "1900m", "memory": "1Gi"}}}
     values = {
