@@ -137,9 +137,28 @@ def main() -> int:
         isolation.limit_resources(threads=request.isolated)
         channel.send(Completed(_evaluate(request, channel.send)))
     except Exception as error:
-        channel.send(Failure(str(error) if isinstance(error, CommandError) else traceback.format_exc()))
+        channel.send(Failure(str(error) if isinstance(error, CommandError) else describe_places(error)))
         return 2
     return 0
+
+
+def describe_places(error: BaseException) -> str:
+    """Return the types of an error and of its causes, and the places in the code, but no messages.
+
+    A message may have a value of the program, such as a secret, and it gets into the log.
+    """
+    lines = list[str]()
+    chain: BaseException | None = error
+    while chain is not None:
+        kind = f"{type(chain).__name__} (its message is left out, since it may have a secret)\n"
+        lines = [
+            "Traceback (most recent call last):\n",
+            *traceback.format_tb(chain.__traceback__),
+            kind,
+            *lines,
+        ]
+        chain = chain.__cause__ or chain.__context__
+    return "".join(lines).rstrip()
 
 
 def _evaluate(request: Request, send: Send) -> Report:

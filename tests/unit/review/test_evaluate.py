@@ -511,3 +511,21 @@ def test_a_mandatory_violation_hides_no_other_reason_of_a_failure(
         (tmp_path / f"{side}-summary.json").write_text(json.dumps({"errors": []}))
     run = evaluate._read_run(side, tmp_path, tmp_path, tmp_path)  # pyright: ignore[reportPrivateUsage]
     assert run and run.errors == errors
+
+
+def test_an_unexpected_error_is_described_without_the_values_in_its_messages() -> None:
+    secrets = [f"{side}-sesame" for side in ("first", "second")]
+
+    def fail() -> None:
+        try:
+            int(secrets[0])
+        except ValueError as error:
+            raise KeyError(secrets[1]) from error
+
+    with pytest.raises(KeyError) as caught:
+        fail()
+    text = evaluate.describe_places(caught.value)
+    assert not any(secret in text for secret in secrets)
+    left_out = "(its message is left out, since it may have a secret)"
+    assert text.splitlines()[-1] == f"KeyError {left_out}"
+    assert text.index("int(secrets[0])") < text.index(f"ValueError {left_out}")
