@@ -17,6 +17,7 @@ from typing import Any, cast
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 
+from sandbox.engine.replay.exchange import Exchange
 from sandbox.providers.plan import now
 from sandbox.wire import sentinels
 from sandbox.wire.sentinels import INVENTED_NUMBERS
@@ -112,7 +113,7 @@ LARGEST_FIRST = "8"
 """Largest first digit of another number, which a double represents exactly, as it does one of 16 digits."""
 
 
-class Substitution:
+class Substitution(Exchange):
     """The texts that are invented: those that answers have before any request has them."""
 
     def __init__(self) -> None:
@@ -184,15 +185,15 @@ class Substitution:
         return _with_case(self._other(text.lower(), other_id), text)
 
     def _other_letters(self, text: str) -> str:
-        return _with_case(self._other(text.lower(), lambda part: _differing_text(part, LETTERS)), text)
+        return _with_case(self._other(text.lower(), lambda part: differing_text(part, LETTERS)), text)
 
     def _other_line(self, match: re.Match[str]) -> str:
         line = f"{OF_LINE}{match[2]}"
         if line not in self._invented:
             return match[0]
-        return match[1] + self._other(line, lambda _: _differing_text(match[2], BASE64))
+        return match[1] + self._other(line, lambda _: differing_text(match[2], BASE64))
 
-    def _apply_to_number(self, value: float) -> float:
+    def apply_to_number(self, value: float) -> float:
         return float(self.apply(str(int(value)))) if value.is_integer() else value
 
     def apply_to(self, message: Any) -> None:
@@ -200,31 +201,7 @@ class Substitution:
         if isinstance(message, Value) and message.string_value in self._booleans:
             message.bool_value = True
             return
-        for field, content in message.ListFields():
-            if field.message_type and field.message_type.GetOptions().map_entry:
-                self._apply_to_map(content)
-            elif field.type == field.TYPE_MESSAGE:
-                for part in [content] if isinstance(content, Message) else content:
-                    self.apply_to(part)
-            elif field.type == field.TYPE_STRING:
-                if isinstance(content, str):
-                    setattr(message, field.name, self.apply(content))
-                else:
-                    content[:] = [self.apply(text) for text in content]
-            elif field.type == field.TYPE_DOUBLE:
-                setattr(message, field.name, self._apply_to_number(content))
-
-    def _apply_to_map(self, members: Any) -> None:
-        for key, value in [*members.items()]:
-            other = self.apply(key)
-            if isinstance(value, str):
-                del members[key]
-                members[other] = self.apply(value)
-            elif isinstance(value, Message):
-                self.apply_to(value)
-                if other != key:
-                    members[other].CopyFrom(value)
-                    del members[key]
+        super().apply_to(message)
 
 
 def differing(
@@ -296,12 +273,12 @@ def other_digits(text: str) -> str:
     digits remain a number, which begins with no 0.
     """
     if not text.isdecimal():
-        other = _differing_text(text, HEX)
+        other = differing_text(text, HEX)
         return f"0{other[1:]}" if len(text) == LENGTH_OF_EC2 and text[0] != "0" else other
     if int(text) in INVENTED_NUMBERS:
         return "0"
     first = secrets.choice([digit for digit in string.digits[1:] if text[0] != digit <= LARGEST_FIRST])
-    return first + _differing_text(text[1:], string.digits)
+    return first + differing_text(text[1:], string.digits)
 
 
 def other_id(text: str) -> str:
@@ -309,7 +286,7 @@ def other_id(text: str) -> str:
 
     Example of a test's ID: https://docs.datadoghq.com/api/latest/synthetics/#get-an-api-test (`public_id`).
     """
-    other = _differing_text(text, ALPHANUMERIC)
+    other = differing_text(text, ALPHANUMERIC)
     return f"{other[:3]}-{other[4:7]}-{other[9:]}"
 
 
@@ -329,7 +306,7 @@ def other_address(text: str) -> str:
     return ".".join(map(str, [other, *octets]))
 
 
-def _differing_text(text: str, alphabet: str) -> str:
+def differing_text(text: str, alphabet: str) -> str:
     """Return random characters of an alphabet that differ from those of a text, with its other characters."""
     choices = {c: [other for other in alphabet if other != c] for c in {*text} if c in alphabet}
     return "".join(secrets.choice(choices[c]) if c in choices else c for c in text)
