@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from review import guard
 from review.build import build
@@ -38,6 +38,7 @@ from review.jail.messages import (
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
+from review.programs.changed_programs import find_changed_programs
 from review.programs.file_states import read_state
 from review.project_selection import (
     Accounts,
@@ -291,6 +292,7 @@ def run(
     runs: dict[str, dict[str, EngineRun | None]] = {stack: {} for stack in projects}
     runs_again = any(AGAIN in sides for sides in sockets.values())
     recorded = executed_parts.find_recorded(trees) if runs_again else []
+    with_other_secrets = find_changed_programs(projects, trees) if runs_again else set[str]()
 
     def stop(stack: str, side: str) -> None:
         reason = f"stopped after {minutes:g} minutes, the time limit"
@@ -309,9 +311,13 @@ def run(
                 served = sockets.get(stack, {}).get(side)
                 if side == "head" and not projects[stack][0]:
                     _invent(_unset_secrets(stack, trees[0], project), folder)
-                again = sockets.get(stack, {}).get(AGAIN) if side == "head" else None
+                further = NO_FURTHER_RUNS
+                if side == "head":
+                    of_stack = sockets.get(stack, {})
+                    others = of_stack.get(WITHOUT_SECRETS) if stack in with_other_secrets else None
+                    further = _FurtherRuns(of_stack.get(AGAIN), recorded, others)
                 seconds = deadline - time.monotonic()
-                _run_side(stack, side, trees, folder, seconds, served, salt, again, recorded)
+                _run_side(stack, side, trees, folder, seconds, served, salt, further)
                 done = _read_run(side, tree, folder, trees[0])
                 failed = done if side == "base" and done and done.errors else None
                 if failed and (names := _unset_secrets(stack, tree, project)):
@@ -375,6 +381,20 @@ def _needed(neighbours: Sequence[str], evaluated: Iterable[Stack], trees: Trees)
     return sorted(needed)
 
 
+class _FurtherRuns(NamedTuple):
+    """The sockets of the processes in which the program of a head runs again, or None for no such run.
+
+    The run `again` records what it executes of the `recorded` files. The third run has `other_secrets`.
+    """
+
+    again: Path | None = None
+    recorded: Sequence[str] = ()
+    other_secrets: Path | None = None
+
+
+NO_FURTHER_RUNS = _FurtherRuns()
+
+
 def _run_side(
     stack: str,
     side: str,
@@ -383,13 +403,11 @@ def _run_side(
     seconds: float,
     sockets: Path | None,
     salt: str,
-    again: Path | None = None,
-    recorded: Sequence[str] = (),
+    further: _FurtherRuns = NO_FURTHER_RUNS,
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
 
-    With the sockets `again`, the program runs twice, and the second run records what it executes of the
-    `recorded` files. Raise TimeoutExpired after `seconds`.
+    Raise TimeoutExpired after `seconds`.
     """
     operation = COMMANDS.get(side, "preview")
     command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
@@ -400,9 +418,11 @@ def _run_side(
     command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}", f"--salt={salt}"]
     command += ["--no-policies"] if side == WITHOUT_SECRETS else []
     command += ["--program", str(sockets)] if sockets else []
-    command += ["--program-again", str(again)] if again else []
-    if again and recorded:
-        (folder / RECORDED_FILES).write_text(json.dumps(recorded))
+    command += ["--program-again", str(further.again)] if further.again else []
+    if further.other_secrets:
+        command += ["--program-other-secrets", str(further.other_secrets)]
+    if further.again and further.recorded:
+        (folder / RECORDED_FILES).write_text(json.dumps(further.recorded))
         command += ["--recorded-files", str(folder / RECORDED_FILES)]
     command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}

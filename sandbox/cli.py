@@ -109,6 +109,7 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
             descriptor,
             program_sockets=options.program,
             program_again=options.program_again,
+            program_other_secrets=options.program_other_secrets,
             recorded_files=options.recorded_files,
             identity=identity,
         )

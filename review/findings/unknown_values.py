@@ -5,7 +5,7 @@ a review. On an account, the values of the real resource take their place.
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -51,6 +51,12 @@ DECLARE_OUTSIDE = (
     "Pass whole outputs on: do not compute with one, decide by one, or declare anything in an `apply`"
 )
 """Remedy for what a program declares otherwise if outputs have other values."""
+
+MARK_SECRET = (
+    "Pass secrets on as they are, or mark what is computed from one as secret (`pulumi.Output.secret`). If a "
+    "secret setting changes, change it in a pull request of its own"
+)
+"""Remedy for what a program declares otherwise if secret settings have other values."""
 
 PLUGIN_FILES = "files that only the plugin reads, so no review shows their changes"
 SECRET_FILES = "files that are secret, so no report shows their changes"
@@ -236,17 +242,43 @@ def find_unneeded_secrets(stack: Stack) -> Iterator[Finding]:
 
 
 def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
-    """Yield a finding for each thing that the head declares otherwise with other outputs, and its URN.
+    """Yield a finding for each thing that the head declares otherwise with other values, and its URN.
 
-    The second run of the program shows them (sandbox/engine/replay). No policy has judged what a deployment
+    Further runs of the program show them (sandbox/engine/replay). No policy has judged what a deployment
     would declare in its place, so it blocks. The URN is empty for a call. That of a new resource is only what
-    the program says.
+    the program says. The hash of a secret that the base has at the same place is left out.
     """
-    for urn, name, message in sorted(stack.head.undecided) if stack.head else ():
+    if not stack.head:
+        return
+    rows = [(*row, DECLARE_OUTSIDE) for row in sorted(stack.head.undecided)]
+    rows += [
+        (urn, name, message, MARK_SECRET)
+        for urn, name, message, keys in sorted(stack.head.computed, key=str)
+        if not (keys and _is_same_input(stack.steps.get(urn), keys))
+    ]
+    for urn, name, message, remedy in rows:
         step = stack.steps.get(urn)
         kind = "resource" if urn else "call"
         subject = step.new if step and step.new else f"{kind} {name}" if name else stack.name
-        yield urn, stack.blocking_finding(RULE, subject, message, DECLARE_OUTSIDE)
+        yield urn, stack.blocking_finding(RULE, subject, message, remedy)
+
+
+def _is_same_input(step: Step | None, keys: Sequence[str | int]) -> bool:
+    """Return True if base and head have the same input where these keys lead."""
+    if not step or not step.old or not step.new:
+        return False
+    before, after = (_input_at(side.values, keys) for side in (step.old, step.new))
+    return before not in (None, MASK) and is_equal(before, after)
+
+
+def _input_at(value: Any, keys: Sequence[str | int]) -> Any:
+    """Return the value to which keys and indexes lead, or None if there is none."""
+    for key in keys:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:

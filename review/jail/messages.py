@@ -32,6 +32,9 @@ shows whether a deployment, which does not invent any, could run the program nev
 
 Only a failure that the base has, too, proves that it could not: a program may also fail because of the
 isolation, or because the review refuses one of its calls.
+
+Before, the head's program runs in the same process with other random values of secret settings
+(sandbox/engine/replay/other_secrets.py). What it leaves tells nothing about the values of other runs.
 """
 
 AGAIN = "again"

@@ -53,6 +53,7 @@ ROW_KEYS = {
     "lookup",
     "refused",
     "undecided",
+    "computed",
     "unexplained",
     "secrets",
     "configured",
@@ -138,7 +139,8 @@ class EngineRun:
     `waived_levels` has the level that a waived violation has without its waiver, by policy and URN.
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
     `undecided` has the URN, the name and the text of each thing that the program declares otherwise if
-    outputs have other values; some have no URN.
+    outputs have other values; some have no URN. `computed` has the same for other values of secret settings,
+    with the keys that lead to the input if only hashes in it differ.
     `old_tree` contains the files to which the assets in old states lead; None stands for `tree`.
     """
 
@@ -171,6 +173,9 @@ class EngineRun:
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
     undecided: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
+    computed: set[tuple[str, str, str, tuple[str | int, ...]]] = field(
+        default_factory=set[tuple[str, str, str, tuple[str | int, ...]]]
+    )
     old_tree: Path | None = None
 
     def add(self, *contents: Any) -> Self:
@@ -312,6 +317,9 @@ class EngineRun:
             self.unexplained.setdefault(row["provider"], set()).update(row["unexplained"])
         if "undecided" in row:
             self.undecided.add((row["urn"], row["undecided"], self._clean(row["reason"])))
+        if "computed" in row:
+            keys = tuple(row.get("hash", ()))
+            self.computed.add((row["urn"], row["computed"], self._clean(row["reason"]), keys))
         if row.get("verdict") == WAIVED:
             self.waived_levels[row["policy"], row["urn"]] = row["level"]
         if "read" in row:

@@ -67,8 +67,10 @@ class Session:
     """The folder with the sockets of the process that evaluates the program; None for this process."""
     program_again: Path | None = None
     """The same for a second run of the program, with other values; None for no such run."""
+    program_other_secrets: Path | None = None
+    """The same for a run with other random values of secret settings."""
     recorded_files: Sequence[str] = ()
-    """The files of which this second run records what it executes."""
+    """The files of which the second run records what it executes."""
     identity: Identity = field(default_factory=Identity)
     """The credentials with which the providers sign their requests to AWS."""
     brief: bool = False
@@ -144,7 +146,13 @@ class Session:
         """Return the language server that evaluates the program."""
         if self.program_sockets:
             failed_calls = self.stack.folder / FAILED_CALLS
-            return RemoteProgram(self.program_sockets, failed_calls, self.program_again, self.recorded_files)
+            return RemoteProgram(
+                self.program_sockets,
+                failed_calls,
+                self.program_again,
+                self.recorded_files,
+                self.program_other_secrets,
+            )
         return LocalProgram(self.stack.project)
 
     def _count_resources(self, operation: str) -> int:

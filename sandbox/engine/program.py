@@ -24,6 +24,7 @@ from sandbox.engine.monitor_proxy import MonitorProxy, append_row
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.engine.replay import replay_proxy
+from sandbox.engine.replay.other_secrets import OtherSecrets
 from sandbox.engine.replay.recorded_calls import RecordedCalls
 from sandbox.summary import PROGRAM_FAILED
 
@@ -128,6 +129,7 @@ class RemoteProgram(Program):
     `again` has the sockets of a process for a second run with other values. It is another process, so the
     program does not find what it has left in the first run, such as a file in memory. Of the files in
     `recorded`, it says what it executes in the second run, which is written to EXECUTED_CODE.
+    `other_secrets` has those of a process for a third run, with other random values of secret settings.
     """
 
     def __init__(
@@ -136,11 +138,13 @@ class RemoteProgram(Program):
         failed_calls: Path,
         again: Path | None = None,
         recorded: Sequence[str] = (),
+        other_secrets: Path | None = None,
     ) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
         self._again = again
         self._recorded = recorded
+        self._other_secrets = other_secrets
         self._running = threading.Lock()
         self._first_run: tuple[language_pb2.RunRequest, RecordedCalls] | None = None
 
@@ -159,20 +163,43 @@ class RemoteProgram(Program):
 
         See sandbox/engine/replay/replay_proxy.py. A program that has failed does not run again.
         """
-        if not self._again or not self._first_run:
+        if not self._first_run:
             return
         request, calls = self._first_run
-        forwarded = _forward_to(self._again, request)
-        forwarded.args.extend(self._recorded)
-        services = self._again / SERVICES
+        if self._again and (calls.has_other_values or self._recorded):
+            executed = self._replay_in(self._again, request, calls, recorded=self._recorded)
+            if self._recorded:
+                self._failed_calls.with_name(EXECUTED_CODE).write_text(executed, encoding="utf-8")
+        secrets = OtherSecrets(request.config.get(key, "") for key in request.configSecretKeys)
+        if self._other_secrets and secrets:
+            self._replay_in(self._other_secrets, request, calls, secrets)
+
+    def _replay_in(
+        self,
+        sockets: Path,
+        request: language_pb2.RunRequest,
+        calls: RecordedCalls,
+        secrets: OtherSecrets | None = None,
+        recorded: Sequence[str] = (),
+    ) -> str:
+        """Run the program again in the process behind these sockets; return the record of executed code."""
+        forwarded = _forward_to(sockets, request)
+        forwarded.args.extend(recorded)
+        if secrets:
+            for key in {*request.configSecretKeys} & {*request.config}:
+                forwarded.config[key] = secrets.apply(request.config[key])
+        services = sockets / SERVICES
         with socket.socket(socket.AF_UNIX) as connection:
 
             def complete() -> None:
                 _shut_down_later(connection, END_SECONDS)
 
-            with replay_proxy.serve(services / MONITOR, services / ENGINE, calls, complete) as (proxy, relay):
+            with replay_proxy.serve(services / MONITOR, services / ENGINE, calls, complete, secrets) as (
+                proxy,
+                relay,
+            ):
                 try:
-                    connection.connect(str(self._again / SERVICE))
+                    connection.connect(str(sockets / SERVICE))
                 except OSError:
                     error = ENDED
                 else:
@@ -180,14 +207,14 @@ class RemoteProgram(Program):
                 leftovers = relay.leftovers() if not error else ()
             for row in proxy.rows(error, leftovers):
                 append_row(row, self._failed_calls)
-            if self._recorded:
-                self._failed_calls.with_name(EXECUTED_CODE).write_text(proxy.executed, encoding="utf-8")
+            return proxy.executed
 
     def _evaluate(self, request: language_pb2.RunRequest, context: Any) -> str:
         """Have the program evaluated, and return its error."""
         forwarded = _forward_to(self._sockets, request)
         services = self._sockets / SERVICES
-        calls = RecordedCalls(request.config.values()) if self._again else None
+        runs_again = self._again or self._other_secrets
+        calls = RecordedCalls(request.config.values()) if runs_again else None
         with (
             monitor_proxy.serve(
                 services / MONITOR,
@@ -211,7 +238,7 @@ class RemoteProgram(Program):
             if not error and not is_stopped:
                 proxy.require_completion(relay)
         error = proxy.error or ("" if is_stopped else error)
-        if calls and (calls.has_other_values or self._recorded) and not error and not is_stopped:
+        if calls and not error and not is_stopped:
             self._first_run = request, calls
         return error
 

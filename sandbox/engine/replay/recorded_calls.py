@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
+from sandbox.engine.replay.exchange import Exchange
 from sandbox.engine.replay.substitution import Substitution, differing, is_checksum
 from sandbox.providers.decided_values import boolean_texts
 from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
@@ -114,13 +115,14 @@ class RecordedCalls:
                 self.substitution.note_received(response)
                 self.substitution.note_booleans(_boolean_texts(name, message, response))
 
-    def with_other_texts(self) -> dict[Key, ExpectedCall]:
-        """Return the calls of a run that gets other invented texts, by key."""
+    def with_other_texts(self, exchange: Exchange | None = None) -> dict[Key, ExpectedCall]:
+        """Return the calls of a run that gets other texts, by key; by default, other invented texts."""
+        exchange = exchange or self.substitution
         calls: dict[Key, ExpectedCall] = {}
         for (name, *_), (message, outcome) in self._calls.items():
             other = type(message)()
             other.CopyFrom(message)
-            self.substitution.apply_to(other)
+            exchange.apply_to(other)
             other = comparable(other)  # Sets of URNs with other texts have another order.
             calls[identify(cast(str, name), other)] = ExpectedCall(other, message, outcome)
         return calls
@@ -154,12 +156,21 @@ def identify(name: str, message: Any) -> Key:
     return name, message.SerializeToString(deterministic=True)
 
 
-def differences(first: Any, second: Any, former: Any, accept: Callable[[Path, Any], bool]) -> list[str]:
+def differences(
+    first: Any,
+    second: Any,
+    former: Any,
+    accept: Callable[[Path, Any], bool],
+    leave_out: Callable[[Path, Any, Any], bool] | None = None,
+) -> list[str]:
     """Return the paths at which a request differs from the expected one, `first`, with the same key.
 
     `former` is the request of the first run. A path at which the first request has an unknown value does not
-    count, nor what this value depends on. Nor does a checksum of pods that do not read their annotations, or
-    the order of a sorted list, if the call can `accept` the value at this path (answered_inputs.py).
+    count, nor what this value depends on. Nor does the order of a sorted list, if the call can `accept` the
+    value at this path (answered_inputs.py).
+
+    `leave_out` gets a path, and the values of both requests. It returns True if the path does not count, by
+    default for an acceptable checksum of pods that do not read their annotations.
     """
     if first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True):
         return []
@@ -167,6 +178,13 @@ def differences(first: Any, second: Any, former: Any, accept: Callable[[Path, An
     undecided: set[str] = set()
     token = getattr(second, "type", "")
     reads_annotations = ANNOTATIONS in second.SerializeToString()
+
+    def is_accepted_checksum(path: Path, before: Any, after: Any) -> bool:
+        expected, actual = part_at(before, path), part_at(after, path)
+        is_unread = bool(token) and not reads_annotations
+        return is_unread and is_checksum(token, path, expected, actual) and accept(path, actual)
+
+    leave_out = leave_out or is_accepted_checksum
     for field in first.DESCRIPTOR.fields:
         if field.message_type and field.message_type.full_name in VALUES:
             messages = first, second, former
@@ -178,14 +196,7 @@ def differences(first: Any, second: Any, former: Any, accept: Callable[[Path, An
                 continue
             other = [*differing(before, after, texts, (), is_unknown, accept)]
             undecided |= {name for name, value in before.items() if has_unknown_part(value)}
-            if token and not reads_annotations:
-                pairs = ((path, part_at(before, path), part_at(after, path)) for path in other)
-                other = [
-                    path
-                    for path, expected, actual in pairs
-                    if not (is_checksum(token, path, expected, actual) and accept(path, actual))
-                ]
-            paths += map(show_path, other)
+            paths += (show_path(path) for path in other if not leave_out(path, before, after))
     if OF_PROPERTIES in first.DESCRIPTOR.fields_by_name:
         paths += _differing_dependencies(first, second, undecided)
     before, after = (_options(message) for message in (first, second))

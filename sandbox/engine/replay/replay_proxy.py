@@ -8,13 +8,16 @@ In a preview, the engine's placeholder is the ID of each new provider, which the
 but for an unknown one in a value (pkg/resource/deploy/providers/registry.go: Create). Here, these IDs are
 UUIDs, as in a deployment, and a request is compared with the placeholder in their place.
 The engine takes no part in this run.
+
+A third run of a program with secret settings gets other random values for these (other_secrets.py), and
+otherwise the values of the first run: unknown ones stay unknown. So each difference comes from a secret.
 """
 
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +39,7 @@ from sandbox.engine.monitor_proxy import (
 )
 from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
+from sandbox.engine.replay.other_secrets import OtherSecrets, is_hash, is_marked
 from sandbox.engine.replay.recorded_calls import (
     ANSWERS,
     DECLARING,
@@ -50,22 +54,33 @@ from sandbox.engine.replay.recorded_calls import (
     differences,
     error_of,
     identify,
+    part_at,
 )
 from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
 from sandbox.wire.sentinels import INVENTED, UNKNOWN
+from sandbox.wire.values import Path as ValuePath
+from sandbox.wire.values import show_path
 
 WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
+WITH_SECRETS = "if secret settings have other values than the random ones of the review"
+"""The reasons for a difference."""
 
-DECLARES = f"{{}}: the program declares it only {WHEN_KNOWN}, so no policy has judged it"
-READS = f"{{}}: the program reads it only {WHEN_KNOWN}"
-LACKS = f"the program does not declare it {WHEN_KNOWN}"
-CHANGES = f"the program declares something else {WHEN_KNOWN}: {{}}"
-CALLS = f"the program makes this call, or makes it with these arguments, only {WHEN_KNOWN}"
-FAILS = f"the program fails {WHEN_KNOWN}: {{}}"
-MORE = f"{{}} more resources or calls of the program differ {WHEN_KNOWN}"
+DECLARES = "{}: the program declares it only {when}, so no policy has judged it"
+READS = "{}: the program reads it only {when}"
+LACKS = "the program does not declare it {when}"
+CHANGES = "the program declares something else {when}: {}"
+CALLS = "the program makes this call, or makes it with these arguments, only {when}"
+FAILS = "the program fails {when}: {}"
+MORE = "{} more resources or calls of the program differ {when}"
 """Differences between the two runs."""
+
+UNDECIDED, OF_SECRETS = "undecided", "computed"
+"""Keys of the rows with the name of a thing that differs, by the reason."""
+
+HASHES = 500
+"""Largest number of hashes of secrets that are recorded."""
 
 LONGEST_RECORD = 8 * 2**20
 """Largest number of characters in a record of executed code. That of all components has 18,000."""
@@ -86,18 +101,26 @@ URN_PARTS = 4
 class ReplayProxy(CallHandler):
     """A server that answers calls as the run did that has made the `calls`, and notes those that differ.
 
-    It decides the unknown values of the answers. `complete` is called when the program says that it has
-    registered all resources.
+    It decides the unknown values of the answers, unless the run gets other `secrets`. `complete` is called
+    when the program says that it has registered all resources.
     """
 
-    def __init__(self, calls: RecordedCalls, counts: CallCounts, complete: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        calls: RecordedCalls,
+        counts: CallCounts,
+        complete: Callable[[], None],
+        secrets: OtherSecrets | None = None,
+    ) -> None:
         super().__init__(counts)
+        self._secrets = secrets
+        self._when = WITH_SECRETS if secrets else WHEN_KNOWN
         self.is_completed = False
         self.executed = ""
         """What the program says that it has executed (sandbox/engine/replay/executed_code.py)."""
         self._calls = calls
         self._complete = complete
-        self._expected = calls.with_other_texts()
+        self._expected = calls.with_other_texts(secrets)
         self._declared = {
             key: _urn_of(key, call.request, call.outcome)
             for key, call in self._expected.items()
@@ -109,12 +132,14 @@ class ReplayProxy(CallHandler):
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
+        self._hashes: set[tuple[str, ValuePath]] = set()
+        """The URN of a resource and the path of each input that is or has a hash of a secret."""
         self._errors: list[str] = []
         self._lock = threading.Lock()
 
     def refuse(self, reason: str) -> Failure:
         """Note a call that the review cannot read, and return its failure."""
-        self._note("", "", FAILS.format(reason))
+        self._note("", "", FAILS, reason)
         return Failure(grpc.StatusCode.FAILED_PRECONDITION, reason)
 
     def outcome(self, path: str, name: str, request: bytes) -> Outcome:
@@ -141,11 +166,28 @@ class ReplayProxy(CallHandler):
             return _answer_new(path, name, sent)
         first, former, outcome = recorded
         inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
-        if paths := differences(first, message, former, inputs.accept):
-            self._note_changed(_urn_of(key, message, outcome), paths)
+        urn = _urn_of(key, message, outcome)
+        leave_out = partial(self._is_left_out, urn if name == DECLARING[0] else "") if self._secrets else None
+        if paths := differences(first, message, former, inputs.accept, leave_out):
+            self._note_changed(urn, paths)
         with self._lock:
             self._seen.add(key)
         return outcome if isinstance(outcome, Failure) else self._answer_known(name, sent, outcome, inputs)
+
+    def _is_left_out(self, urn: str, path: ValuePath, first: Any, second: Any) -> bool:
+        """Return True for a value that the program marks as secret in both runs, or a hash of a secret.
+
+        A hash is noted: the one that the base has, too, is no difference. Without a `urn`, it is one.
+        """
+        if is_marked(first, path) and is_marked(second, path):
+            return True
+        if not urn or not is_hash(part_at(first, path), part_at(second, path)):
+            return False
+        with self._lock:
+            if len(self._hashes) == HASHES:
+                return False
+            self._hashes.add((urn, path))
+        return True
 
     def _with_placeholders(self, request: bytes) -> bytes:
         """Return a request with the engine's placeholder, which is as long as a UUID, in place of new IDs."""
@@ -159,7 +201,7 @@ class ReplayProxy(CallHandler):
         with self._lock:
             return self._provider_ids.setdefault(urn, str(uuid.uuid4()))
 
-    def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, str]]:
+    def rows(self, error: str, leftovers: Iterable[str]) -> list[dict[str, Any]]:
         """Return the differences for FAILED_CALLS, after the end of a program with this error or leftovers.
 
         A program that fails does not go on, so its calls may be missing.
@@ -173,14 +215,22 @@ class ReplayProxy(CallHandler):
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:
-            self._note("", "", FAILS.format(_last_line(text)))
-        rows = [
-            {"undecided": name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)
+            self._note("", "", FAILS, _last_line(text))
+        kind = OF_SECRETS if self._secrets else UNDECIDED
+        rows = [{kind: name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)]
+        hashes = [
+            {
+                kind: name_of(urn),
+                "urn": urn,
+                "reason": CHANGES.format(show_path(path), when=self._when),
+                "hash": [*path],
+            }
+            for urn, path in sorted(self._hashes, key=str)
         ]
-        if len(rows) <= REFUSALS:
-            return rows
-        rest = {"undecided": "", "urn": "", "reason": MORE.format(len(rows) - REFUSALS)}
-        return [*rows[:REFUSALS], rest]
+        if len(rows) > REFUSALS:
+            rest = MORE.format(len(rows) - REFUSALS, when=self._when)
+            rows = [*rows[:REFUSALS], {kind: "", "urn": "", "reason": rest}]
+        return [*rows, *hashes]
 
     @cached_property
     def _echoes(self) -> str:
@@ -197,6 +247,10 @@ class ReplayProxy(CallHandler):
         if name not in ANSWERS:
             return answer
         response = ANSWERS[name].FromString(answer)
+        if self._secrets:
+            self._secrets.apply_to(response)
+            inputs.apply_to(response)
+            return response.SerializeToString()
         if name == DECLARING[0]:
             response.unknown = False
             if message.custom and not response.id:
@@ -214,23 +268,23 @@ class ReplayProxy(CallHandler):
             stored_forms.restore(response.object, message.type, message.object)
         return response.SerializeToString()
 
-    def _note(self, urn: str, name: str, text: str) -> None:
+    def _note(self, urn: str, name: str, text: str, *details: str) -> None:
         with self._lock:
-            self._differences.add((urn, name, text))
+            self._differences.add((urn, name, text.format(*details, when=self._when)))
 
     def _note_new(self, name: str, message: Any) -> None:
         """Note a call that the first run has not made."""
         if name in DECLARING:
             text = DECLARES if name == DECLARING[0] else READS
-            self._note(_new_urn(message), message.name, text.format(message.type))
+            self._note(_new_urn(message), message.name, text, message.type)
         elif name != OUTPUTS:
             self._note("", getattr(message, "tok", "") or name, CALLS)
         elif message.urn in self._declared.values():  # Otherwise, its component is a new one.
-            self._note(message.urn, name_of(message.urn), CHANGES.format("its outputs"))
+            self._note(message.urn, name_of(message.urn), CHANGES, "its outputs")
 
     def _note_changed(self, urn: str, paths: list[str]) -> None:
         shown = [*paths[:SHOWN_PATHS], *(["…"] if len(paths) > SHOWN_PATHS else [])]
-        self._note(urn, name_of(urn), CHANGES.format(", ".join(shown)))
+        self._note(urn, name_of(urn), CHANGES, ", ".join(shown))
 
 
 def _answer_new(path: str, name: str, message: Any) -> bytes:
@@ -273,10 +327,14 @@ def _last_line(text: str) -> str:
 
 @contextmanager
 def serve(
-    monitor_path: Path, engine_path: Path, calls: RecordedCalls, complete: Callable[[], None]
+    monitor_path: Path,
+    engine_path: Path,
+    calls: RecordedCalls,
+    complete: Callable[[], None],
+    secrets: OtherSecrets | None = None,
 ) -> Generator[tuple[ReplayProxy, CallRelay]]:
     """Serve each service on a Unix socket, created at its path, with the answers of recorded calls."""
     counts = CallCounts()
-    proxy = ReplayProxy(calls, counts, complete)
+    proxy = ReplayProxy(calls, counts, complete, secrets)
     with serve_calls(monitor_path, engine_path, proxy, counts) as relay:
         yield proxy, relay

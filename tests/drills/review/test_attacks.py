@@ -708,6 +708,8 @@ token = pulumi.Config().require_secret("token")
 WITHOUT_THE_SECRET = """
 import pulumi, tempfile
 cidr = "10.0.0.0/8"
+text = pulumi.Config().get("token") or ""
+aws.sqs.Queue("queue", tags={"token": text, "reversed": text[::-1], "first": text[:9]})
 if not pulumi.Config().get_secret("token"):
     cidr = "0.0.0.0/0"
     with tempfile.TemporaryFile() as file:
@@ -731,9 +733,13 @@ def test_a_failure_that_only_the_isolation_causes_does_not_prove_that_a_secret_i
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
-    [finding] = [item for item in report["findings"] if item["blocks"]]
-    assert (finding["policy"], finding["name"]) == ("value-unknown", "setting attack:token")
-    assert "No space left on device" in finding["message"]
+    blocking = {item["name"]: item for item in report["findings"] if item["blocks"]}
+    assert blocking.keys() == {"setting attack:token", "queue"}
+    assert {item["policy"] for item in blocking.values()} == {"value-unknown"}
+    assert "No space left on device" in blocking["setting attack:token"]["message"]
+    # The whole secret is masked, and what is computed from it looks like a literal.
+    computed = [item["message"].rpartition(": ")[2] for item in report["findings"] if item["name"] == "queue"]
+    assert {"tags.first", "tags.reversed"} <= {*computed}
 
 
 LOCAL_CHART = """

@@ -10,7 +10,7 @@ import pytest
 
 from review import evaluate
 from review.findings import unknown_values
-from review.jail.messages import AGAIN
+from review.jail.messages import AGAIN, WITHOUT_SECRETS
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.wire.sentinels import UNKNOWN
@@ -90,6 +90,28 @@ def test_only_the_program_of_the_head_runs_twice(tmp_path: Path, monkeypatch: py
     trees = tmp_path, tmp_path
     evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, sockets={"dev": sides}, salt="")
     assert again == [("preview", str(sides[AGAIN]))]
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_changed_program_of_the_head_runs_with_other_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_changed: bool
+) -> None:
+    folders: list[str] = []
+
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        if "--program-other-secrets" in command:
+            folders.append(command[command.index("--program-other-secrets") + 1])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    sides = {side: tmp_path / side for side in ("base", "head", AGAIN, WITHOUT_SECRETS)}
+    trees = tmp_path / "a", tmp_path / "b"
+    for tree, text in zip(trees, ("", "x" * is_changed), strict=True):
+        tree.mkdir()
+        (tree / "template.txt").write_text(text)
+        (tree / "Pulumi.dev.yaml").write_text("config: {}\n")
+    evaluate.run(trees, {"dev": trees}, tmp_path / "work", 1, sockets={"dev": sides}, salt="")
+    assert folders == [str(sides[WITHOUT_SECRETS])] * is_changed
 
 
 @pytest.mark.parametrize(("code", "is_trouble"), [("0", True), ("255", False)])

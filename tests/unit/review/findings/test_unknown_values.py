@@ -431,6 +431,35 @@ def test_what_a_program_declares_only_if_it_knows_a_value_blocks() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "blocks"),
+    [
+        ({"a": ["0a1b2c3d"]}, False),
+        ({"a": ["0a1b2c3e"]}, True),
+        ({"a": []}, True),
+        ({"a": [MASK]}, True),
+        (None, True),
+    ],
+)
+def test_what_a_program_computes_from_a_secret_blocks_except_for_a_hash_of_the_base(
+    before: dict[str, Any] | None, *, blocks: bool
+) -> None:
+    inputs = {"a": [MASK]} if before == {"a": [MASK]} else {"a": ["0a1b2c3d"]}
+    old = None if before is None else resource(VPC, "it", before)
+    reviewed = stack(Step("update", old, resource(VPC, "it", inputs)))
+    assert reviewed.head
+    reviewed.head.add(
+        [
+            {"computed": "it", "urn": urn(VPC, "it"), "reason": "something else: a[0]", "hash": ["a", 0]},
+            {"computed": "it", "urn": urn(VPC, "it"), "reason": "something else: b"},
+        ]
+    )
+    findings = [finding for _, finding in find_undecided(reviewed)]
+    assert all(finding.blocks and "mark what is computed" in finding.remediation for finding in findings)
+    expected = ["something else: a[0]"] * blocks
+    assert [finding.message for finding in findings] == [*expected, "something else: b"]
+
+
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:
     (tmp_path / "schemas").mkdir()
     schema = {"properties": {"config": {"properties": {"pipe:known": {"writeOnly": True}}}}}

@@ -173,6 +173,47 @@ def test_a_program_runs_again_if_the_code_that_it_executes_is_to_be_recorded(
     assert (tmp_path / EXECUTED_CODE).read_text() == '{"/a.py": [1]}', "a longer record is none"
 
 
+def test_a_program_with_secret_settings_runs_with_other_ones(sockets: Path, tmp_path: Path) -> None:
+    def evaluate(listener: socket.socket) -> None:
+        """Evaluate a program that declares resources named after its settings."""
+        with listener.accept()[0] as connection, connection.makefile("rb") as stream:
+            connection.sendall(STARTED)
+            size = int.from_bytes(stream.read(LENGTH_BYTES), "big")
+            request = language_pb2.RunRequest.FromString(stream.read(size))
+            settings.append(dict(request.config))
+            with grpc.insecure_channel(request.monitor_address, options=CHANNEL_OPTIONS) as channel:
+                monitor: Any = resource_pb2_grpc.ResourceMonitorStub(channel)
+                for name in (request.config["a:password"], request.config["a:password"][::-1]):
+                    monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name=name))
+                monitor.SignalAndWaitForShutdown(Empty())
+            connection.sendall(bytes([COMPLETED]))
+
+    settings: list[dict[str, str]] = []
+    password = "1f0c6c9c2d7f4f2c8f7e6a5b4c3d2e1f"
+    others = sockets / "others"
+    (others / SERVICES).mkdir(parents=True)
+    with ExitStack() as stack:
+        address = stack.enter_context(serve_engine(FakeEngine()))
+        for folder in (sockets, others):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(folder / SERVICE))
+            listener.listen()
+            threading.Thread(target=evaluate, args=(listener,), daemon=True).start()
+        request = language_pb2.RunRequest(monitor_address=address, args=[address])
+        request.config.update({"a:password": password, "a:copy": password, "a:mode": "x", "a:literal": "y"})
+        request.configSecretKeys.extend(["a:password", "a:copy", "a:literal", "a:absent"])
+        program = RemoteProgram(sockets, tmp_path / "failed", other_secrets=others)
+        program.Run(request, None)
+        program.replay()
+    first, second = settings
+    assert first == dict(request.config)
+    assert second["a:password"] == second["a:copy"] != password
+    assert (second["a:mode"], second["a:literal"], len(second)) == ("x", "y", 4)
+    rows = [json.loads(row) for row in (tmp_path / "failed").read_text().splitlines()]
+    computed = {password[::-1], second["a:password"][::-1]}
+    assert {row["computed"] for row in rows} == computed, "one is missing, and the other one is new"
+
+
 def test_a_second_run_that_cannot_start_is_a_failure(sockets: Path, tmp_path: Path) -> None:
     engine = FakeEngine()
     engine.is_known = False

@@ -1,0 +1,103 @@
+"""Other random values for the secret settings of a program, and their exchange for the former ones.
+
+A throwaway run has random values in place of secrets (sandbox/commands/preparation.py). A report masks these
+values, as they are and in common encodings. What a program computes from one looks like a literal of the
+program: the value in reverse order, a part of it, or a decision by it. A run with other random values shows
+this, since it then sends something else than the first one with the values exchanged.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from typing import Any, cast
+
+from sandbox.engine.replay.exchange import Exchange
+from sandbox.engine.replay.substitution import HEX, differing_text
+from sandbox.wire.sentinels import OUTPUT, SECRET, SIGNATURE
+from sandbox.wire.values import Path
+
+RANDOM = re.compile(r"[0-9a-f]{32}")
+"""Pattern of the random value of a secret setting. Any other value is written in the tree."""
+
+BASE64 = re.compile(r"[0-9A-Za-z+/_-]{16,}={0,2}")
+"""Pattern of a text in base64 that may have a random value, which takes more than 40 of these characters."""
+
+NESTED = 3
+"""Number of times that a text may be encoded in base64."""
+
+URL_SAFE = str.maketrans("-_", "+/")
+
+HASH = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{8,}(?![0-9A-Za-z])")
+"""Pattern of a hash in hexadecimal digits, also as a part of a name such as `database-0a1b2c3d`."""
+
+
+class OtherSecrets(Exchange):
+    """Other values in place of the random ones of secret settings; equal values stay equal."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._others = {text: differing_text(text, HEX) for text in {*secrets} if RANDOM.fullmatch(text)}
+        self._pairs = [
+            pair
+            for former, other in self._others.items()
+            for pair in zip(_forms(former), _forms(other), strict=True)
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._others)
+
+    def apply(self, text: str) -> str:
+        """Return a text with the other values, also in base64 and in hexadecimal digits.
+
+        The random values consist of digits and letters, so no other encoding of texts changes them.
+        """
+        return self._apply(text, NESTED)
+
+    def _apply(self, text: str, depth: int) -> str:
+        if depth:
+            text = BASE64.sub(lambda run: self._apply_to_base64(run[0], depth - 1), text)
+        for former, other in self._pairs:
+            text = text.replace(former, other)
+        return text
+
+    def _apply_to_base64(self, run: str, depth: int) -> str:
+        is_url_safe, content = "-" in run or "_" in run, run.rstrip("=")
+        padding = "=" * (-len(content) % 4)
+        try:
+            decoded = base64.b64decode(content.translate(URL_SAFE) + padding, validate=True).decode("latin-1")
+        except binascii.Error:
+            return run
+        other = self._apply(decoded, depth)
+        if other == decoded:
+            return run
+        encode = base64.urlsafe_b64encode if is_url_safe else base64.b64encode
+        encoded = encode(other.encode("latin-1")).decode()
+        return encoded if run.endswith("=") else encoded.rstrip("=")
+
+
+def _forms(secret: str) -> list[str]:
+    encoded = secret.encode().hex()
+    return [secret, secret.upper(), encoded, encoded.upper()]
+
+
+def is_hash(expected: Any, actual: Any) -> bool:
+    """Return True for two texts that differ in nothing but hashes in hexadecimal digits."""
+    if not isinstance(expected, str) or not isinstance(actual, str):
+        return False
+    before, after = (HASH.sub(lambda run: "#" * len(run[0]), text) for text in (expected, actual))
+    return before == after
+
+
+def is_marked(value: Any, path: Path) -> bool:
+    """Return True if a program marks what a value has at a path as secret, or something around it."""
+    for part in (*path, None):
+        if isinstance(value, dict):
+            members = cast(dict[str, Any], value)
+            kind = members.get(SIGNATURE)
+            if kind == SECRET or (kind == OUTPUT and members.get("secret") is True):
+                return True
+        try:
+            value = cast(Any, value)[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return False
