@@ -51,12 +51,13 @@ from review.project_selection import (
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
-from review.values.secret_documents import find_texts
+from review.values.secret_documents import find_lines
 from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
 from sandbox.engine.process import FAILED
 from sandbox.engine.program import EXECUTED_CODE
 from sandbox.errors import CommandError
+from sandbox.providers.server import LOOKUPS
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
 from sandbox.workspace.stack_files import GENERATED_SECRETS, secret_settings, unset_secrets
@@ -103,7 +104,7 @@ OUTPUT_FILES = (
     "engine.log",
     "summary.json",
     "ledger.jsonl",
-    "lookups.jsonl",
+    LOOKUPS,
     FAILED_CALLS,
     DECLARED_INPUTS,
 )
@@ -232,7 +233,8 @@ def build_report(
     notes = [*notes, *([INCOMPARABLE.format(" and ".join(locks))] if locks else [])]
     if evaluated is None:
         evaluated = [read_stack(name, trees, projects[name], stack_folder(work, name)) for name in projects]
-    mask = build_mask(secrets)
+    generated = {text for name in evaluated_names for text in _generated_secrets(stack_folder(work, name))}
+    mask = build_mask(secrets | generated | find_lines(generated))
     others = [_read_neighbour(name, base, stack_folder(work, name)) for name in neighbours]
     return build(BASE_TO_HEAD, names, evaluated, mask, trees, notes, approved_by, omitted, others)
 
@@ -460,6 +462,14 @@ def _secret_settings(folder: Path) -> dict[str, str]:
     return {secret: str(json.loads(key)) for secret, key in lines}
 
 
+def _generated_secrets(folder: Path) -> set[str]:
+    """Return the secret outputs that providers have chosen in all runs on a stack."""
+    rows: list[dict[str, Any]] = []
+    for file in folder.glob(f"*-{LOOKUPS}"):
+        rows += engine_run.read(file) or []
+    return {text for row in rows if "generated" in row for text in row["texts"]}
+
+
 def _unset_secrets(stack: str, base: Path, project: Path) -> list[str]:
     """Return the secrets of the base's schema that a project's stack file lacks; none for invalid files."""
     try:
@@ -500,7 +510,7 @@ def report_preview(files: Iterable[Path], tree: Path, secrets: Sequence[str], he
     The report covers the changes from the state of each stack to `head`, the description of the tree. The
     values in `secrets` are masked, and the texts in those that are documents.
     """
-    hidden = {*secrets}.union(*map(find_texts, secrets))
+    hidden = find_lines(secrets)
     contents: dict[str, list[Any]] = {}
     for file in files:
         content = engine_run.read(file)

@@ -7,7 +7,7 @@ from review.objects.value_owners import output_remarks
 from review.plain_data import mark_nulls, path_of
 from review.stacks.properties import KNOWN_LATER
 from review.stacks.stack import Stack
-from review.stacks.value_parts import split
+from review.stacks.value_parts import show_secrets, split
 from review.values.value_paths import Paths
 from sandbox.progress import ROOT_TYPE
 from sandbox.summary import LATER
@@ -25,7 +25,9 @@ def find_changes(stack: Stack) -> list[Change]:
     former = {} if stack.predicted else head.former_outputs
     before, after = map(mark_nulls, (stack.base.phase.outputs if stack.base else former, head.outputs))
     parts = chain.from_iterable(
-        split(_paths(name), before.get(name), after.get(name)) for name in sorted(before | after)
+        show_secrets(part, stack.mark_secrets, stack.mark_secrets)
+        for name in sorted(before | after)
+        for part in split(_paths(name), before.get(name), after.get(name))
     )
     properties = [
         Property(

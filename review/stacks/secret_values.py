@@ -43,7 +43,6 @@ def reveal(
             for steps, value in secrets.items()
         }
     shown = _Shown(sources, outputs, resource.literals, marks)
-    resource.mark_secrets = shown.mask
 
     def find(steps: Steps) -> Any:
         # A text of the program may equal the mask. Only a provider knows which of them are secrets.

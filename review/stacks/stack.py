@@ -34,6 +34,7 @@ from review.stacks.resources import (
 from review.stacks.stack_file import StackFile
 from review.stacks.value_parts import leaves
 from review.values.ignored_changes import find_hidden_changes
+from review.values.secret_documents import find_lines
 from review.values.secret_marks import SecretMarks
 from sandbox.progress import is_root, one_line
 from sandbox.summary import LATER, MASK
@@ -87,6 +88,8 @@ class Stack:
         # By the identity of the resource, since a resource of base and head may have one URN.
         self._invented: dict[int, set[str]] = {}
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
+        self.mark_secrets: Callable[[str], str] = str
+        """Function that masks the real secrets in any text of the stack, with marks."""
         self._note_ignored_changes()
         if self.predicted:
             self._reveal_secrets()
@@ -138,9 +141,14 @@ class Stack:
         for run in filter(None, (self.base, self.head)):
             for urn, texts in run.generated.items():
                 generated.setdefault(self._urns.get(urn, urn), set()).update(texts)
+        chosen = {*chain.from_iterable(generated.values())}
+        self.mark_secrets = build_mask([*self.secrets, *chosen, *find_lines(chosen)], marks.mask)
         for step in self.steps.values():
             for resource, run in ((step.old, self.base), (step.new, self.head)):
-                if resource is None or run is None or resource.is_component:
+                if resource is None or run is None:
+                    continue
+                resource.mark_secrets = self.mark_secrets
+                if resource.is_component:
                     continue
                 names = {
                     *resource.dependencies,

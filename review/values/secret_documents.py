@@ -1,17 +1,33 @@
 """Texts in a secret that is a document, such as the key file of a service account.
 
-The report splits documents, and shows a member without the rest of its document.
+The report splits documents, and shows a member without the rest of its document. So it does with the lines of
+a text.
 """
 
 import base64
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import yaml
 
 from review.plain_data import is_list, is_map
+
+BOUNDARY = re.compile(r"\s*-----(?:BEGIN|END) [A-Z0-9 ]+-----\s*")
+"""Pattern of the lines around a text in PEM, which are no secret (RFC 7468, section 3)."""
+
+
+def find_lines(secrets: Iterable[str]) -> set[str]:
+    """Return the lines of secrets, and of the texts in those that are documents.
+
+    A line of a document does not have to show its texts in the same way, so both count.
+    """
+    texts = {*secrets}
+    texts |= {text for secret in texts for text in find_texts(secret)}
+    lines = {line for text in texts for line in re.split("[\r\n]", text) if line}
+    return {line for line in lines if not BOUNDARY.fullmatch(line)}
 
 
 def find_texts(secret: str) -> set[str]:

@@ -13,6 +13,7 @@ from review.findings import unknown_values
 from review.jail.messages import AGAIN, WITHOUT_SECRETS
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
+from sandbox.summary import MASK
 from sandbox.wire.sentinels import UNKNOWN
 
 
@@ -551,3 +552,32 @@ def test_an_unexpected_error_is_described_without_the_values_in_its_messages() -
     left_out = "(its message is left out, since it may have a secret)"
     assert text.splitlines()[-1] == f"KeyError {left_out}"
     assert text.index("int(secrets[0])") < text.index(f"ValueError {left_out}")
+
+
+@pytest.mark.parametrize("side", ["base", "head", "control", "without-secrets", "neighbour"])
+def test_a_secret_that_a_provider_has_generated_in_any_run_is_masked(side: str, tmp_path: Path) -> None:
+    lines = "MHcCAQEEINonuxOr", "AwEHoUQDQgAEw2=="
+    key = "\n".join(("-----BEGIN EC PRIVATE KEY-----", *lines, "-----END EC PRIVATE KEY-----", ""))
+    name = "other/dev" if side == evaluate.NEIGHBOUR else "dev"
+    folder = evaluate.stack_folder(tmp_path / "work", name)
+    folder.mkdir(parents=True)
+    row = {"generated": "urn", "texts": [key, "a-token-of-the-api", "b"]}
+    (folder / f"{side}-lookups.jsonl").write_text(f'{{"lookup": "a:b:c", "args": {{}}}}\n{json.dumps(row)}\n')
+    base, head = EngineRun(tmp_path), EngineRun(tmp_path)
+    base.phase.outputs = {"text": f"a\n{lines[0]}\nb"}
+    head.phase.outputs = {"key": key, "text": f"a\n{lines[1]}\nb", "url": "https://a-token-of-the-api@b"}
+    report = evaluate.build_report(
+        (tmp_path, tmp_path),
+        ("base", "head"),
+        {"dev": (tmp_path, tmp_path)},
+        tmp_path / "work",
+        neighbours=["other/dev"] if name != "dev" else [],
+        evaluated=[Stack("dev", head, base)],
+    )
+    [change] = report.changes
+    shown = f"{MASK} (not secret)"
+    assert [(item.path, item.before, item.after) for item in change.properties] == [
+        ("output key", None, shown),
+        ("output text › line 2", shown, shown),
+        ("output url", None, f"https://{MASK}@b (not secret)"),
+    ]

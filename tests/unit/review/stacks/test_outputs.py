@@ -31,6 +31,20 @@ def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
     assert find_changes(reviewed({"url": "a"}, {"url": "a"})) == []
 
 
+def test_another_secret_beside_another_difference_of_an_output_is_shown() -> None:
+    key = resource(KEY, "it")
+    base, head = (
+        EngineRun(Path(), {key.urn: Step("same", key, key)}, generated={key.urn: {secret}})
+        for secret in ("first-secret", "second-secret")
+    )
+    base.phase.outputs, head.phase.outputs = {"url": "a first-secret"}, {"url": "b second-secret"}
+    [change] = find_changes(Stack("dev", head, base, predicted=True))
+    assert [(changed.path, changed.before, changed.after) for changed in change.properties] == [
+        ("output url", "a first-secret", "b second-secret"),  # The whole report is masked later.
+        ("output url › secret", MASK, MASK),
+    ]
+
+
 def test_a_null_output_is_not_absent() -> None:
     [change] = find_changes(reviewed({"a": "x", "b": "null"}, {"a": None, "b": None}))
     assert [(changed.before, changed.after) for changed in change.properties] == [

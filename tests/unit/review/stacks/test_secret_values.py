@@ -22,6 +22,9 @@ from tests.support.rows import each_row
 
 RANDOM, OTHER = "0123456789abcdef", "fedcba9876543210"
 GENERATED, ARN = "generated-key", "arn:aws:kms:key/1"
+KEY_LINES = "MHcCAQEEINonuxOr", "AwEHoUQDQgAEw2=="
+PEM = "\n".join(("-----BEGIN EC PRIVATE KEY-----", *KEY_LINES, "-----END EC PRIVATE KEY-----", ""))
+"""The start and the end of a private key of the provider tls, whose lines a report may show apart."""
 
 
 def revealed(value: Any, inputs: Any = MASK, *sources: Resource) -> tuple[Any, dict[str, Any]]:
@@ -262,6 +265,22 @@ def test_another_secret_in_a_text_that_is_no_secret_for_the_program_is_shown() -
         ("data.a › secret", *SECRET_CHANGES)
     ]
     assert len(changes(RANDOM, OTHER, is_secret=False)) == 1
+
+
+def test_another_generated_secret_is_shown_in_an_input_that_an_apply_declares() -> None:
+    """The SDK sends such an input without a mark, and without the dependency."""
+    key = resource(KEY, "key")
+    texts = [f"h{number}\n{KEY_LINES[number]}" for number in (0, 1)]
+    before, after = (resource(SECRET, "it", {"data": {"a": text}}) for text in texts)
+    step = Step("update", before, after)
+    base, head = (
+        EngineRun(Path(), {after.urn: step, key.urn: Step("same", key, key)}, generated={key.urn: {PEM}})
+        for _ in (0, 1)
+    )
+    stack = Stack("dev", head, base, predicted=True)
+    assert [(item.path, item.before, item.after) for item in changed_properties(step, stack)][1:] == [
+        ("data.a › line 1 › secret", *SECRET_CHANGES)
+    ]
 
 
 def test_a_text_of_the_program_is_not_a_mark() -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from review.values.secret_documents import find_texts
+from review.values.secret_documents import find_lines, find_texts
 
 KEY = {"type": "account", "password": "correct-horse", "keys": [{"pin": 12345678}, True, None]}
 TEXTS = {"account", "correct-horse", "12345678"}
@@ -35,3 +35,13 @@ TEXTS = {"account", "correct-horse", "12345678"}
 )
 def test_the_texts_in_a_document_are_found(secret: str, texts: set[str]) -> None:
     assert find_texts(secret) == texts
+
+
+def test_the_lines_of_a_text_are_found_without_the_boundaries_of_pem() -> None:
+    pem = "-----BEGIN RSA PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\r\n\n BCIEIJ+o\n-----END RSA PRIVATE KEY-----\n"
+    lines = {"MC4CAQAwBQYDK2Vw", " BCIEIJ+o"}
+    assert find_lines([pem, "battery-staple"]) == lines | {"battery-staple"}
+    # A dash, which a label may not begin with, makes a line one of any other text.
+    assert find_lines(["-----BEGIN -x-----"]) == {"-----BEGIN -x-----"}
+    document = json.dumps({"key": pem}, indent=2)
+    assert find_lines([document]) == lines | {*document.splitlines()}
