@@ -9,7 +9,7 @@ from review.plain_data import as_text, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from review.values.ignored_changes import ALL, IGNORED, ignored_paths
+from review.values.ignored_changes import IGNORED, is_ignored
 from sandbox.providers.kubernetes.package import RELEASE, is_autonamed
 from sandbox.providers.resource_types import is_described, resource_type
 from sandbox.providers.target import DEFAULTS
@@ -122,17 +122,8 @@ def _ignored_name(step: Step) -> str:
     metadata: Any = {"annotations": value_at(old.values, ANNOTATIONS)}
     if path in generated_names(old) or is_autonamed(metadata) or not value_at(old.values, path):
         return ""
-    before, after = (
-        any(_covers(parts, path) for parts in ignored_paths(side.options)) for side in (old, new)
-    )
+    before, after = (is_ignored(side.options, path.split(".")) for side in (old, new))
     return path if after and not before else ""
-
-
-def _covers(parts: list[str], path: str) -> bool:
-    """Return True if a path of ignored changes, such as `metadata[*]` or `["bucket"]`, leads to an input."""
-    names = path.split(".")
-    pairs = zip(parts, names, strict=False)
-    return 0 < len(parts) <= len(names) and all(part in (ALL, name) for part, name in pairs)
 
 
 def generated_names(resource: Resource) -> set[str]:

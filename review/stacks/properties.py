@@ -1,7 +1,7 @@
 """Changed properties of a resource, with the reason for folding a property whose change is noise."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from review.model import Property, SourceLocation, list_first, title
@@ -204,14 +204,13 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
         properties.append(Property(TYPE, step.old.type, step.new.type, forces=False, folded="", setting=None))
     for name in _changed_options(step):
         before, after = step.old.options.get(name), step.new.options.get(name)
-        part, forces = Part(Paths.of(name), before, after), name in step.forced_by
-        folded = _folding_reason(part, step, stack, forces=forces)
-        texts = as_texts(before, after)
-        setting = stack.file.find_setting(name, *texts, component)
-        is_urgent = name == PROVIDER
-        properties.append(
-            Property(f"{OPTION} {name}", *texts, forces, folded, setting, always_shown=is_urgent)
-        )
+        whole, forces = Part(Paths.of(name), before, after), name in step.forced_by
+        for part in show_secrets(whole, *_mark_secrets(step)):
+            folded = _folding_reason(part, step, stack, forces=forces)
+            path = f"{OPTION} {name}{part.path.removeprefix(whole.path)}"
+            setting = stack.file.find_setting(name, *part.texts, component)
+            is_urgent = name == PROVIDER
+            properties.append(Property(path, *part.texts, forces, folded, setting, always_shown=is_urgent))
     parts = ((*shown, forces) for part, forces in find_parts(step) for shown in _show(part, step, stack))
     for part, compared, forces in parts:
         folded = compared or _folding_reason(part, step, stack, forces=forces)
@@ -259,16 +258,21 @@ def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) ->
 
 def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
     """Yield the secret settings in each masked value, if they differ between base and head."""
+    sides = step.old, step.new
+    settings = {
+        f"{OPTION} {name}": [side.option_settings.get(name, []) if side else [] for side in sides]
+        for name in _changed_options(step)
+    }
     places = {part.paths.places for part, _ in find_parts(step) if MASK in f"{part.before}{part.after}"}
     for paths in sorted(places, key=str):
-        sides = zip((step.old, step.new), paths, strict=True)
-        before, after = (
+        settings[paths[1] or paths[0] or ""] = [
             stack.secret_settings(value_at(side.values, path)) if side and path is not None else []
-            for side, path in sides
-        )
+            for side, path in zip(sides, paths, strict=True)
+        ]
+    for path, (before, after) in settings.items():
         if before != after:
             names = (", ".join(keys) or None for keys in (before, after))
-            path = f"{paths[1] or paths[0]} › setting"
+            path = f"{path} › setting"
             yield Property(path, *names, forces=False, folded="", setting=None, always_shown=True)
 
 
@@ -339,9 +343,13 @@ def _named_paths(step: Step) -> list[str]:
 
 def _parts(step: Step) -> Iterator[Part]:
     """Yield the parts of all inputs that differ."""
-    mark_secrets = [side.mark_secrets if side else str for side in (step.old, step.new)]
+    mark_secrets = _mark_secrets(step)
     for part in _parts_with_marks(step):
         yield from show_secrets(part, *mark_secrets)
+
+
+def _mark_secrets(step: Step) -> list[Callable[[str], str]]:
+    return [side.mark_secrets if side else str for side in (step.old, step.new)]
 
 
 def _parts_with_marks(step: Step) -> Iterator[Part]:

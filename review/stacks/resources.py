@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from review.jail.regular_files import read_text
@@ -67,11 +67,18 @@ OPTIONS = (
 IGNORED_VALUE = "ignoreChanges ({} of a later replacement)"
 """Name under which a report shows a value that the engine ignores, beside the options."""
 
-SECRETS = "a secret", "another secret"
-"""Texts in place of two secret values, which would look the same."""
-
 ID_MATCH, OUTPUT_MATCH, NO_MATCH = 2, 1, 0
 """Strengths of the evidence that a value comes from a resource."""
+
+
+class Unignored(NamedTuple):
+    """The inputs that the program declares, which a later replacement has.
+
+    `marked` are those of a report, with marks as in `Resource.marked`, and `values` those for comparisons.
+    """
+
+    marked: Json
+    values: Json
 
 
 class Resource:
@@ -99,7 +106,12 @@ class Resource:
         self.values = self.inputs
         """The inputs for comparisons; in a review, with the values of secrets, which no report shows."""
         self.literals: Json = {}
-        """The secret inputs that the program chose, by path; empty outside of a review."""
+        """The secret inputs that the program chose, by path; empty outside of a review.
+
+        At the paths of ignored changes, they are those that a later replacement has.
+        """
+        self.unignored: Unignored | None = None
+        """The inputs without ignored changes, or None if the program ignores none."""
         self.mark_secrets: Callable[[str], str] = str
         """Function that masks the real secrets in a text of the values, with marks."""
         self.parent = str(state.get("parent") or "")
@@ -108,6 +120,8 @@ class Resource:
         self.options: Json = _shown({name: state[name] for name in OPTIONS if _is_set(state.get(name), name)})
         if self.provider:
             self.options[PROVIDER] = self.provider.split("::", 2)[-1]
+        self.option_settings: dict[str, list[str]] = {}
+        """The keys of the secret settings whose values are in an option, by its name."""
         self.rename = Rename()
         """The difference to the name and the parent in the base, which an alias connects."""
         self.dependencies: list[str] = sorted(state.get("dependencies") or ())
@@ -187,13 +201,6 @@ class Resource:
 def _is_set(value: Any, option: str) -> bool:
     """Return True if a program sets an option. A trigger may be any value other than null."""
     return value is not None if option == TRIGGER else bool(value)
-
-
-def show_ignored(sides: tuple[Resource, Resource], path: str, values: tuple[Any, Any]) -> None:
-    """Have a report show the values that the programs declare at a path of ignored changes."""
-    shown = _shown(values[0]), _shown(values[1])
-    for side, value in zip(sides, SECRETS if shown[0] == shown[1] else shown, strict=True):
-        side.options[IGNORED_VALUE.format(path)] = value
 
 
 def _shown(value: Any) -> Any:

@@ -10,10 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from review.plain_data import SECRET, build_mask, decode_bytes, is_list, is_map, mark_own, path_of
-from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
+from review.plain_data import (
+    PATH_STEP,
+    SECRET,
+    build_mask,
+    decode_bytes,
+    decode_key,
+    is_list,
+    is_map,
+    mark_own,
+    path_of,
+)
+from review.stacks.resources import KUBERNETES_SECRET, Json, Resource, Unignored
+from review.values.ignored_changes import is_ignored
 from review.values.secret_marks import SecretMarks, without_marks
 from sandbox.summary import LATER, MASK, masked
+from sandbox.wire import sentinels
 from sandbox.wire.values import without_nulls
 
 Steps = tuple[str, ...]
@@ -29,20 +41,22 @@ def reveal(
     sources: Iterable[str],
     outputs: Iterable[str],
     marks: SecretMarks,
+    declared: Json | None = None,
 ) -> None:
     """Show the secret inputs of a resource, except for the parts that are real secrets.
 
     `secrets` are their values, or None if no provider has recorded the inputs. `sources` are the real
     secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
     secret that contains neither as a whole stays masked. It gets into the resource's `literals`, by its path.
-    `marks`, which are those of the stack, tell masked secrets apart.
+    `marks`, which are those of the stack, tell masked secrets apart. `declared` are the program's inputs in
+    the form of the engine, if it ignores changes.
     """
     if secrets is not None:
         secrets = {
             steps: masked(resource.assets.collect(value, is_secret=True), mark_own)
             for steps, value in secrets.items()
         }
-    shown = _Shown(sources, outputs, resource.literals, marks)
+    shown = _Shown(sources, outputs, marks)
 
     def find(steps: Steps) -> Any:
         # A text of the program may equal the mask. Only a provider knows which of them are secrets.
@@ -52,15 +66,50 @@ def reveal(
         value = find(steps)
         if secrets is not None and steps not in secrets:
             return value
-        if resource.type == KUBERNETES_SECRET and steps[0] == "data":
-            value = masked(value, decode_base64)
-        return shown.secret(value, path)
+        return shown.secret(_content(resource, steps[0], value), path, resource.literals)
 
     inputs = resource.inputs.items()
     values = {name: _unmask(value, name, (name,), lambda _, steps: find(steps)) for name, value in inputs}
     resource.values = without_nulls(values)
     resource.marked = {name: _unmask(value, name, (name,), show) for name, value in inputs}
     resource.inputs = without_marks(resource.marked)
+    if declared is not None:
+        _open_declared(resource, declared, shown)
+
+
+def _open_declared(resource: Resource, declared: Json, shown: "_Shown") -> None:
+    """Give a resource the inputs without ignored changes, and its literals those among them."""
+    literals: Json = {}
+
+    def show(secret: Any, path: str) -> Any:
+        return shown.secret(_content(resource, _names(path)[0], secret), path, literals)
+
+    resource.unignored = Unignored(_open(declared, "", show), _open(declared, "", lambda secret, _: secret))
+    resource.literals |= {
+        path: value for path, value in literals.items() if is_ignored(resource.options, _names(path))
+    }
+
+
+def _content(resource: Resource, name: str, secret: Any) -> Any:
+    """Return a secret in an input with this name, without the base64 of a Kubernetes Secret."""
+    is_encoded = resource.type == KUBERNETES_SECRET and name == "data"
+    return masked(secret, decode_base64) if is_encoded else secret
+
+
+def _open(value: Any, path: str, show: Callable[[Any, str], Any]) -> Any:
+    """Return a value in the engine's form as a report has it, with the result of `show` for each secret."""
+    if is_map(value) and value.get(sentinels.SIGNATURE) == sentinels.SECRET:
+        return show(masked(value.get("value"), mark_own), path)
+    if is_map(value) and sentinels.SIGNATURE not in value:
+        return {key: _open(item, path_of(path, key), show) for key, item in value.items()}
+    if is_list(value):
+        return [_open(item, f"{path}[{index}]", show) for index, item in enumerate(value)]
+    return masked(value, mark_own)
+
+
+def _names(path: str) -> list[str]:
+    """Return the names and indices in a path of `path_of`."""
+    return [index or name or decode_key(key) for key, index, name in PATH_STEP.findall(path)]
 
 
 def find_masked(provider: Resource, configured: Json | None) -> dict[Steps, Any] | None:
@@ -138,8 +187,6 @@ def _unmask(value: Any, path: str, steps: Steps, show: Callable[[str, Steps], An
 class _Shown:
     sources: Iterable[str]
     outputs: Iterable[str]
-    literals: dict[str, Any]
-    """Collects the secrets without a masked or computed part, by path."""
     marks: SecretMarks
 
     @cached_property
@@ -156,17 +203,20 @@ class _Shown:
     def _secrets(self) -> Sequence[str]:
         return [*self.sources]
 
-    def secret(self, value: Any, path: str) -> Any:
-        """Return a secret as the report shows it, with marks."""
+    def secret(self, value: Any, path: str, literals: Json) -> Any:
+        """Return a secret as the report shows it, with marks.
+
+        `literals` get the secrets without a masked or computed part, by path.
+        """
         if is_map(value) and value:
-            return {key: self.secret(item, path_of(path, key)) for key, item in value.items()}
+            return {key: self.secret(item, path_of(path, key), literals) for key, item in value.items()}
         if is_list(value) and value:
-            return [self.secret(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            return [self.secret(item, f"{path}[{index}]", literals) for index, item in enumerate(value)]
         if isinstance(value, str):
             shown = self.mask(value)
             if value == LATER or without_marks(shown) == MASK != value:
                 return shown
             if self._mask_whole(value) != value:
                 return f"{shown}{SECRET}"
-        self.literals[path] = value
+        literals[path] = value
         return self.marks.mask(value)

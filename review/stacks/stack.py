@@ -23,13 +23,14 @@ from review.stacks import secret_values
 from review.stacks.engine_run import READ, EngineRun, Step
 from review.stacks.existing_objects import find_owners
 from review.stacks.resources import (
+    IGNORED_VALUE,
     NO_MATCH,
     PROVIDER,
     PROVIDERS,
     REPLACED_WITH,
     Json,
     Resource,
-    show_ignored,
+    Unignored,
 )
 from review.stacks.stack_file import StackFile
 from review.stacks.value_parts import leaves
@@ -90,9 +91,9 @@ class Stack:
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         self.mark_secrets: Callable[[str], str] = str
         """Function that masks the real secrets in any text of the stack, with marks."""
-        self._note_ignored_changes()
         if self.predicted:
             self._reveal_secrets()
+            self._note_ignored_changes()
             for step in steps:
                 if step.op in ("same", READ) and self.changed_sources(step):
                     step.op = "update"  # The engine changes the state only.
@@ -124,14 +125,16 @@ class Stack:
         """
         for step in self.steps.values():
             old, new = step.old, step.new
-            after = self.head.declared.get(new.urn) if self.head and new else None
-            if not old or not new or after is None or step.op == "replace":
+            if not old or not new or new.unignored is None or step.op == "replace":
                 continue
-            before = self.base.declared.get(old.urn) if self.base else None
             # Without ignored changes in the base, its state has what its program declares.
-            inputs = old.values if before is None else before
-            for path, values in find_hidden_changes(new.options, inputs, after).items():
-                show_ignored((old, new), path, values)
+            before = old.unignored or Unignored(old.marked, old.values)
+            values = find_hidden_changes(new.options, before.values, new.unignored.values)
+            for path, shown in find_hidden_changes(new.options, before.marked, new.unignored.marked).items():
+                name = IGNORED_VALUE.format(path)
+                for side, value, secret in zip((old, new), shown, values.get(path, shown), strict=True):
+                    side.options[name] = value
+                    side.option_settings[name] = self.secret_settings(secret)
                 step.op = "update" if step.op == "same" else step.op
 
     def _reveal_secrets(self) -> None:
@@ -160,7 +163,8 @@ class Stack:
                 secrets = run.secrets.get(resource.urn)
                 if resource.type.startswith(PROVIDERS):
                     secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
-                secret_values.reveal(resource, secrets, sources, outputs, marks)
+                declared = run.declared.get(resource.urn)
+                secret_values.reveal(resource, secrets, sources, outputs, marks, declared)
 
     def _output_texts(self, urn: str) -> Iterator[str]:
         """Yield the ID and the output texts of a resource in base and head, without secrets."""

@@ -1,7 +1,7 @@
 """Paths of inputs whose changes the engine ignores, and the values at these paths."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -64,6 +64,15 @@ def select(content: Any, parts: list[str]) -> dict[str, Any]:
     return {join_parts(names): value for names, value in contents}
 
 
+def is_ignored(options: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """Return True if a path of ignored changes leads to the value at this path, or to one around it."""
+    return any(
+        0 < len(parts) <= len(names)
+        and all(part in (ALL, name) for part, name in zip(parts, names, strict=False))
+        for parts in ignored_paths(options)
+    )
+
+
 def find_hidden_changes(
     options: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
@@ -75,8 +84,12 @@ def find_hidden_changes(
     for parts in ignored_paths(options):
         path, old, new = join_parts(parts), select(before, parts), select(after, parts)
         if not is_equal(old, new):
-            hidden[path] = (old or None, new or None) if ALL in parts else (old.get(path), new.get(path))
+            hidden[path] = _selected(old, path, parts), _selected(new, path, parts)
     return hidden
+
+
+def _selected(values: Mapping[str, Any], path: str, parts: Sequence[str]) -> Any:
+    return (values or None) if ALL in parts else values.get(path)
 
 
 def _members(content: Any) -> list[tuple[str, Any]]:

@@ -768,18 +768,31 @@ def test_a_changed_template_of_a_local_chart_blocks(trees: tuple[Path, Path], tm
     ]
 
 
-GUARD = """
-import pulumi_aws as aws
-aws.ebs.EncryptionByDefault("volumes", enabled=True)
-"""
-
-HIDDEN_PLACE = """
+SECRETS = """
 import pulumi
 import pulumi_aws as aws
+import pulumi_tls as tls
+key = tls.PrivateKey("key", algorithm="ECDSA", ecdsa_curve="P256")
+def keep(value):
+    options = pulumi.ResourceOptions(ignore_changes=["value"])
+    aws.ssm.Parameter("kept", name="kept", type="SecureString", value=value, opts=options)
+"""
+
+GUARD = f"""{SECRETS}
+aws.ebs.EncryptionByDefault("volumes", enabled=True)
+keep(key.private_key_pem)
+"""
+
+HIDDEN_PLACE = f"""{SECRETS}
+keep(pulumi.Output.secret("known-to-me"))
+def publish(text):
+    aws.ssm.Parameter("published", name="published", type="String", insecure_value=text)
+key.private_key_pem.apply(publish)
+pulumi.export("pem", pulumi.Output.unsecret(key.private_key_pem))
 local = aws.Provider("local", region=pulumi.Output.secret("ap-northeast-1"))
 aws.ebs.EncryptionByDefault("disks", enabled=True, opts=pulumi.ResourceOptions(provider=local))
 """
-"""The same object, through a provider with the region of the stack."""
+"""The same object, through a provider with the region of the stack, and secrets of all kinds."""
 
 
 HIDDEN_CODE = """\
@@ -821,10 +834,10 @@ def test_changed_code_that_did_not_run_is_named(trees: tuple[Path, Path], tmp_pa
     assert report["verdict"] == "Nothing blocks: 1 created; changed code did not run (__main__.py)."
 
 
-def test_a_setting_of_a_provider_that_is_marked_as_secret_hides_no_place(
+def test_a_secret_hides_no_place_and_no_literal_and_is_masked_where_it_is_not_marked(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """The engine sends such a setting to the provider without the mark."""
+    """The engine sends a secret setting to the provider without the mark, and the SDK a text in an apply."""
     for tree, program in zip(trees, (GUARD, HIDDEN_PLACE), strict=True):
         (tree / "__main__.py").write_text(program)
     _git(trees[0], "commit", "-qam", "a guard")
@@ -832,9 +845,18 @@ def test_a_setting_of_a_provider_that_is_marked_as_secret_hides_no_place(
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
-    assert blocking == {("object-shared", "disks"), ("value-unknown", "local")}
-    [provider] = [change for change in report["changes"] if change["name"] == "local"]
-    assert "[secret]" in [item["after"] for item in provider["properties"] if item["path"] == "region"]
+    values = {("value-unknown", "local"), ("value-unknown", "kept")}
+    assert blocking == {("object-shared", "disks"), *values}
+    shown = {
+        (change["name"], item["path"]): item["after"]
+        for change in report["changes"]
+        for item in change["properties"]
+    }
+    assert shown["local", "region"] == "[secret]"
+    assert shown["kept", "option ignoreChanges (value of a later replacement)"] == "[secret]"
+    published = shown["published", "insecureValue"], shown["attack-dev", "output pem"]
+    assert published == ("[secret] (not secret)",) * 2
+    assert not [file for file in (tmp_path / "out").iterdir() if "PRIVATE KEY" in file.read_text()]
 
 
 CHART = """

@@ -9,10 +9,12 @@ import pytest
 from policies.engine.ledger import Ledger, Row
 from review import evaluate
 from review.findings.provider_changes import find_new_addresses
+from review.findings.unknown_values import find_hidden_literals
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.properties import PENDING, changed_properties, deleted_properties, new_properties
 from review.stacks.stack import Stack
 from sandbox.summary import MASK, PROGRAM_FAILED
+from sandbox.wire import sentinels
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
 METADATA = {"urn": BUCKET, "type": "b", "op": "create", "old": None}
@@ -431,44 +433,99 @@ def ignoring_stack(tmp_path: Path, op: str, before: dict[str, Any] | None, after
         for spec in (before, None)
     )
     head.add(plan, [{"declared": DEPLOYMENT, "inputs": {"spec": after}}])
-    return Stack("dev", head, base)
+    settings = {SETTING: "pipe:token", OTHER_SETTING: "pipe:other"}
+    return Stack("dev", head, base, predicted=True, secrets=settings)
 
 
-SECRET_IMAGE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "hidden"}
+SETTING, OTHER_SETTING = "0123456789abcdef", "fedcba9876543210"
+
+
+def secret(value: Any) -> Any:
+    """Return a secret in the engine's form."""
+    return {sentinels.SIGNATURE: sentinels.SECRET, "value": value}
+
+
+def ignored_image(*changes: tuple[str, str | None, str | None]) -> list[tuple[str, str | None, str | None]]:
+    """Return changes of the image; their paths begin after its own."""
+    path = "option ignoreChanges (spec.image of a later replacement)"
+    return [(f"{path}{part}", before, after) for part, before, after in changes]
 
 
 @pytest.mark.parametrize(
     ("before", "after", "shown"),
     [
-        ({"replicas": 3, "image": "a"}, {"replicas": 0, "image": "a"}, ("spec.replicas", "3", "0")),
-        (None, {"replicas": 0, "image": "a"}, ("spec.replicas", "3", "0")),
-        ({"replicas": 3, "image": "a"}, {"replicas": 3}, ("spec.image", "a", None)),
         (
             {"replicas": 3, "image": "a"},
-            {"replicas": 3, "image": SECRET_IMAGE},
-            ("spec.image", "a (not secret)", MASK),
+            {"replicas": 0, "image": "a"},
+            [("option ignoreChanges (spec.replicas of a later replacement)", "3", "0")],
         ),
         (
-            {"replicas": 3, "image": SECRET_IMAGE | {"value": "other"}},
-            {"replicas": 3, "image": SECRET_IMAGE},
-            ("spec.image", "a secret", "another secret"),
+            None,
+            {"replicas": 0, "image": "a"},
+            [("option ignoreChanges (spec.replicas of a later replacement)", "3", "0")],
         ),
-        ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": "a"}, None),
-        (None, {"replicas": 3, "image": "a"}, None),
+        ({"replicas": 3, "image": "a"}, {"replicas": 3}, ignored_image(("", "a", None))),
+        ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": "a"}, []),
+        (None, {"replicas": 3, "image": "a"}, []),
     ],
 )
 def test_a_change_that_the_engine_ignores_is_shown(
-    before: dict[str, Any] | None, after: dict[str, Any], shown: tuple[Any, ...] | None, tmp_path: Path
+    before: dict[str, Any] | None, after: dict[str, Any], shown: list[Any], tmp_path: Path
 ) -> None:
     reviewed = ignoring_stack(tmp_path, "same", before, after)
-    properties = [
+    assert changes_of(reviewed) == shown
+    assert [step.op for step in reviewed.changed] == ["update"] * bool(shown)
+
+
+def changes_of(reviewed: Stack) -> list[tuple[str, str | None, str | None]]:
+    """Return the paths and the values of all changed properties."""
+    return [
         (change.path, change.before, change.after)
         for step in reviewed.changed
         for change in changed_properties(step, reviewed)
     ]
-    expected = (f"option ignoreChanges ({shown[0]} of a later replacement)", *shown[1:]) if shown else None
-    assert properties == ([expected] if expected else [])
-    assert [step.op for step in reviewed.changed] == ["update"] * bool(shown)
+
+
+FIRST, SECOND = f"https://a.example/{SETTING}", f"https://b.example/{OTHER_SETTING}"
+SHOWN = "https://a.example/[secret] (secret)", "https://b.example/[secret] (secret)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown", "literals"),
+    [
+        ("a", secret("known"), [("", "a (not secret)", MASK)], {"spec.image": "known"}),
+        (secret("other"), secret("known"), [("", MASK, MASK)], {"spec.image": "known"}),
+        (
+            secret(SETTING),
+            secret("known"),
+            [("", MASK, MASK), (" › setting", "pipe:token", None)],
+            {"spec.image": "known"},
+        ),
+        (
+            secret(FIRST),
+            secret(SECOND),
+            [("", *SHOWN), (" › secret", MASK, MASK), (" › setting", "pipe:token", "pipe:other")],
+            {},
+        ),
+        (
+            secret({"a": SETTING, "b": "x"}),
+            secret({"a": SETTING, "b": "y"}),
+            [("", f'{{"a": "{MASK}", "b": "{MASK}"}}', f'{{"a": "{MASK}", "b": "{MASK}"}}')],
+            {"spec.image.b": "y"},
+        ),
+        (secret(SETTING), secret(SETTING), [], {}),
+    ],
+)
+def test_a_secret_that_the_engine_ignores_is_shown_and_a_literal_counts(
+    before: Any, after: Any, shown: list[Any], literals: dict[str, Any], tmp_path: Path
+) -> None:
+    sides = ({"replicas": 3, "image": image} for image in (before, after))
+    reviewed = ignoring_stack(tmp_path, "same", *sides)
+    assert changes_of(reviewed) == ignored_image(*shown)
+    assert reviewed.steps[DEPLOYMENT].resource.literals == literals
+    findings = [finding.message for _, finding in find_hidden_literals(reviewed) if finding.blocks]
+    message = "secret, but neither from a secret setting nor computed"
+    assert findings == [f"{message}: {path}" for path in literals]
 
 
 def test_a_replacement_and_a_run_without_declared_inputs_show_no_ignored_changes(tmp_path: Path) -> None:
