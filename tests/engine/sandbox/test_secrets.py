@@ -3,17 +3,24 @@
 import json
 import os
 import re
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
 
+from sandbox.engine.monitor_proxy import FAILED_CALLS
+from sandbox.engine.program import SERVICE, SERVICES
 from sandbox.workspace import stack_files
 from sandbox.workspace.environment import ACCOUNT_VARIABLE, engine_variables
 from sandbox.workspace.stacks import Stack, find_stack
-from tests.support.sandbox.project import Project
+from tests.support.sandbox.project import ROOT, Project
 
 
 def plant_secret(project: Project) -> str:
@@ -100,6 +107,51 @@ def test_the_random_value_of_a_secret_is_written_nowhere(project: Project) -> No
     assert not [command for command in commands if value in command]
     project.run("up")
     assert value_file.read_bytes() == value
+
+
+PROGRAM_PROCESS = """
+import socket, sys
+from pathlib import Path
+from sandbox.engine import program_process
+with socket.socket(fileno=int(sys.argv[1])) as listener, listener.accept()[0] as connection:
+    program_process.run(connection, Path(sys.argv[2]))
+"""
+
+
+def test_a_preview_shows_what_the_program_computes_from_a_secret(project: Project) -> None:
+    with (project.root / "__main__.py").open("a") as program:
+        program.write(
+            """
+text = config.require("password")
+Thing("whole", {"text": text, "basic": base64.b64encode(f"user:{text}".encode()).decode()})
+Thing("marked", {"text": pulumi.Output.secret(text[::-1]), "later": password.apply(lambda text: text[1:])})
+Thing("reversed", {"size": 3, "text": text[::-1]})
+Thing("digits", {"size": 3, "text": text[:20]})
+pulumi.export("length", pulumi.Output.unsecret(password).apply(lambda text: text[0]))
+"""
+        )
+    main = project.root / "__main__.py"
+    main.write_text(f"import base64\n{main.read_text()}")
+    with TemporaryDirectory(prefix="sockets-") as folder, ExitStack() as stack:
+        sides = [Path(folder, name) for name in ("first", "others")]
+        for side in sides:
+            (side / SERVICES).mkdir(parents=True)
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(side / SERVICE))
+            listener.listen()
+            command = [sys.executable, "-c", PROGRAM_PROCESS, str(listener.fileno()), str(project.root)]
+            process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listener.fileno()])
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        options = ("--program", str(sides[0]), "--program-other-secrets", str(sides[1]))
+        code, output = project.run("preview", *options)
+    assert code == 0, output
+    rows = [json.loads(line) for line in (project.folder / FAILED_CALLS).read_text().splitlines()]
+    assert [(row["computed"], row.get("hash")) for row in rows] == [
+        ("pipe-dev", None),
+        ("digits", ["text"]),
+        ("reversed", ["text"]),
+    ]
 
 
 def test_only_the_caller_can_read_the_files(project: Project) -> None:
