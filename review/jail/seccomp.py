@@ -66,12 +66,14 @@ class Architecture:
     """Value of AUDIT_ARCH_*, by which the kernel identifies the architecture of a call."""
     column: int
     """Column of DENIED and SOCKETS that contains the architecture's system call numbers."""
+    past_cache: int
+    """The flag O_DIRECT of an open file (arch/*/include/uapi/asm/fcntl.h)."""
     other_numbers: bool = False
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "x86_64": Architecture(0xC000003E, 0, other_numbers=True),
-    "aarch64": Architecture(0xC00000B7, 1),
+    "x86_64": Architecture(0xC000003E, 0, 0x4000, other_numbers=True),
+    "aarch64": Architecture(0xC00000B7, 1, 0x10000),
 }
 
 NO_CALL = 0xFFFFFFFF
@@ -317,6 +319,12 @@ CACHE_ADVICE: tuple[int, int] = (221, 223)
 memory (mm/fadvise.c), and all others have to read it again from the disk.
 """
 
+OPEN: Mapping[str, tuple[int, int, int]] = {"open": (2, NO_CALL, 1), "openat": (257, 56, 2)}
+"""Numbers of the system calls that open files, and the index of the argument with the flags. With O_DIRECT,
+the disk reads a file each time that a program does, and before, the changes of others to it are written back
+(mm/filemap.c: kiocb_write_and_wait). The flag fails as on a file system that lacks it (open(2): EINVAL).
+"""
+
 FUTEX: tuple[int, int] = (202, 98)
 """Numbers of the system call `futex`, whose second argument is an operation, and whose fourth one is the
 address of a time-out, or 0.
@@ -353,9 +361,13 @@ MISSING: Mapping[str, tuple[int, int]] = {
     "futex_wake": (454, 454),
     "futex_wait": (455, 455),
     "futex_requeue": (456, 456),
-    # What is in memory of the machine's files.
+    # What is in memory of the machine's files. The flags of reading also go past the memory (RWF_DONTCACHE).
     "mincore": (27, 232),
     "cachestat": (451, 451),
+    "preadv2": (327, 286),
+    "pwritev2": (328, 287),
+    # Opens a file with flags in memory, where a filter does not see them (OPEN).
+    "openat2": (437, 437),
     # The memory of the processors in which pages are, also those of the machine's files.
     "mbind": (237, 235),
     "set_mempolicy": (238, 237),
@@ -405,6 +417,8 @@ OWN_FILES = 0x2  # CLOSE_RANGE_UNSHARE, include/uapi/linux/close_range.h
 
 FILE_CONTROL: tuple[int, int] = (72, 25)
 """Numbers of the system call `fcntl`, whose second argument is a command."""
+
+SET_STATUS_FLAGS = 4  # F_SETFL, which could set the flag O_DIRECT as well (OPEN)
 
 FILE_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)
 """F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC and F_GETPIPE_SZ, which concern a process's
@@ -460,7 +474,15 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         handler = [*_unless_zero(1, SUCCESS), _instruction(RETURN, ALLOW)]
         of_traps = [*_if_equal(BAD_SYSTEM_CALL, handler), _instruction(RETURN, ALLOW)]
         instructions += _if_equal(HANDLE_SIGNAL[column], [_load_argument(0), *of_traps])
-        commands = [_load_argument(1), *_allow_only(FILE_COMMANDS, TRAP)]
+        for *numbers, flags in OPEN.values():
+            opened = _denied_flags(flags, architecture.past_cache, errno.EINVAL)
+            instructions += _if_equal(numbers[column], [*opened, _instruction(RETURN, ALLOW)])
+        status = [*_denied_flags(2, architecture.past_cache, errno.EINVAL), _instruction(RETURN, ALLOW)]
+        commands = [
+            _load_argument(1),
+            *_if_equal(SET_STATUS_FLAGS, status),
+            *_allow_only(FILE_COMMANDS, TRAP),
+        ]
         instructions += _if_equal(FILE_CONTROL[column], commands)
         advices = [_load_argument(2), *_allow_only(ADVICES, ERROR | errno.EINVAL)]
         instructions += _if_equal(MEMORY_ADVICE[column], advices)
@@ -582,9 +604,9 @@ def _unless_zero(index: int, verdict: int) -> list[bytes]:
     return [_load_argument(index), *_unless_equal(0, verdict), upper, *_unless_equal(0, verdict)]
 
 
-def _denied_flags(index: int, flags: int) -> list[bytes]:
-    """Return instructions that deny a call if an argument has all of `flags`."""
-    deny = _instruction(RETURN, ERROR | errno.EPERM)
+def _denied_flags(index: int, flags: int, error: int = errno.EPERM) -> list[bytes]:
+    """Return instructions that deny a call with an error if an argument has all of `flags`."""
+    deny = _instruction(RETURN, ERROR | error)
     return [_load_argument(index), _instruction(AND, flags), *_if_equal(flags, [deny])]
 
 

@@ -424,6 +424,22 @@ def test_a_program_makes_no_disk_flush_its_cache(jail: Jail) -> None:
     assert jail.run(program).split() == ["0"] * 5, "an error would say that there is no such file"
 
 
+def test_a_program_reads_files_only_through_the_memory(jail: Jail) -> None:
+    program = """
+        import fcntl
+        attempt(lambda: os.open(sys.executable, os.O_RDONLY | os.O_DIRECT))
+        file = os.open(sys.executable, os.O_RDONLY)
+        attempt(lambda: fcntl.fcntl(file, fcntl.F_SETFL, os.O_DIRECT))
+        attempt(lambda: os.preadv(file, [bytearray(4)], 0))
+        attempt(lambda: os.preadv(file, [bytearray(4)], 0, os.RWF_NOWAIT))
+    """
+    assert jail.run(program).splitlines() == [
+        *["OSError Invalid argument"] * 2,
+        "possible 4",
+        "OSError Operation not supported",
+    ]
+
+
 def test_a_program_gets_no_terminal_since_they_are_counted_for_the_whole_machine(jail: Jail) -> None:
     program = """
         attempt(lambda: os.open("/dev/ptmx", os.O_RDWR))

@@ -31,7 +31,9 @@ from review.jail.seccomp import (
     MEMORY_ADVICE,
     MISSING,
     NEW_SESSION,
+    NO_CALL,
     OF_OTHERS,
+    OPEN,
     OWN_LIMIT,
     PROCESS_CONTROL,
     PROCESS_LIMIT,
@@ -288,6 +290,23 @@ def test_code_under_review_neither_locks_nor_watches_the_machines_files(machine:
     assert {verdict(machine, number, 9, command, trusted=True) for command in others} == {ALLOW}
 
 
+@pytest.mark.parametrize(("machine", "past_cache"), [(X86, 0x4000), (ARM, 0x10000)])
+def test_code_under_review_reads_no_files_past_the_memory(machine: str, past_cache: int) -> None:
+    column = ARCHITECTURES[machine].column
+    closed_on_exec, upper_half = 0x80000, 1 << 32
+    for *numbers, index in OPEN.values():
+        number, before = numbers[column], [7] * index
+        if number == NO_CALL:
+            continue
+        for flags in (past_cache, past_cache | closed_on_exec, upper_half | past_cache):
+            assert verdict(machine, number, *before, flags) == ERROR | errno.EINVAL
+            assert verdict(machine, number, *before, flags, trusted=True) == ALLOW
+        assert verdict(machine, number, *before, closed_on_exec) == ALLOW
+    number = FILE_CONTROL[column]
+    assert verdict(machine, number, 9, fcntl.F_SETFL, past_cache) == ERROR | errno.EINVAL
+    assert verdict(machine, number, 9, fcntl.F_SETFL, 0x800) == ALLOW  # O_NONBLOCK
+
+
 PRIVATE, REAL_TIME = 128, 256
 WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, WAIT_BITSET, WAKE_BITSET = 0, 1, 3, 4, 5, 9, 10
 WITH_PRIORITIES = (6, 7, 8, 11, 12, 13)  # FUTEX_LOCK_PI to FUTEX_LOCK_PI2
@@ -402,6 +421,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             **OF_OTHERS,
             **WRITE_BACK,
             **MISSING,
+            **OPEN,
             "futex": FUTEX,
             "setsockopt": SET_OPTION,
             "madvise": MEMORY_ADVICE,
