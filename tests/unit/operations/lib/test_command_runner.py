@@ -112,7 +112,8 @@ SPLIT = """
 import signal, sys, time
 
 signal.signal(signal.SIGINT, lambda *_arguments: sys.exit(1))
-print("ready", f"x {sys.argv[1]}", f"{sys.argv[2]} y", sep="\\n", flush=True)
+sys.stdout.write(f"ready\\nx {sys.argv[1]}\\n{sys.argv[2]} y\\n")
+sys.stdout.flush()
 while True:
     time.sleep(0.1)
 """
