@@ -322,7 +322,7 @@ def mask_value(text: str | None, mask: Callable[[str], str]) -> str | None:
     return masked if text.endswith((SECRET, NOT_SECRET)) else f"{masked}{NOT_SECRET}"
 
 
-BREAK = re.compile(r"(?:\\++[rn]|[\r\n][ \t]*+)++")
+BREAK = re.compile(r"(?:(?<!\\)\\++[rn]|[\r\n][ \t]*+)++")
 WRAPPED = re.compile(
     rf"(?:{ELLIPSIS.pattern}(?:{BREAK.pattern})?+[\w+/-]|(?<![\w+/-])[\w+/-]{{8}})[\w+/-]*+"
     rf"(?:{BREAK.pattern}[\w+/=-]*+)++(?:{ELLIPSIS.pattern})?+"
