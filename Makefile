@@ -121,12 +121,12 @@ unless_named = $(if $(filter tests/%,$(FLAGS)),,$(1))
 # Each process collects all files that it is given, so the drills' processes get no others.
 marked_drills = $(shell grep -rls --include='*.py' 'mark\.drill' tests/unit tests/engine tests/test_lanes.py)
 
-test-unit: $(READY) ## run the tests that need no engine and no server (about a minute)
+test-unit: $(READY) ## run the tests that need no engine and no server (about 3 minutes)
 	@# Three processes on two cores, since tests wait for processes; each process collects all tests.
 	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not engine and not drill" $(FLAGS) \
 	  $(call unless_named,tests/unit tests/test_lanes.py)
 
-test: $(READY) ## run the unit tests and those on the real engine (about 7 minutes)
+test: $(READY) ## run the unit tests and those on the real engine (about 12 minutes)
 	@$(PY) -m sandbox engine
 	@# Three processes on two cores, since engines, providers and programs wait for one another.
 	@$(PY) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not drill" $(FLAGS) \
@@ -142,7 +142,7 @@ test-drills: drill-programs $(READY) ## run the tests on a control plane, Postgr
 	@$(PY) -m pytest -n 6 --dist loadscope --no-loadscope-reorder -m drill $(FLAGS) \
 	  $(call unless_named,tests/drills $(marked_drills))
 
-test-all: drill-programs test test-drills ## run every test (about 30 minutes)
+test-all: drill-programs test test-drills ## run every test (about 70 minutes)
 
 checks: $(READY) ## run the checks before a deployment of STACK: check, tests, scan, bench, documents
 	@$(PY) -m operations.delivery.checks $(STACK)
