@@ -51,7 +51,8 @@ _CPU_RESERVES = ((1, 0.06), (1, 0.01), (2, 0.005), (math.inf, 0.0025))
 
 DISK_PART, RESERVED_DISK_GIB = 0.9, 1.0
 """Share of a node's disk up to which the kubelet does not evict pods (nodefs.available: 10%), and the rest of
-it that no pod gets. Source: awslabs/amazon-eks-ami, the kubelet's evictionHard and kubeReserved.
+it that no pod gets. Source: awslabs/amazon-eks-ami, nodeadm/internal/kubelet/config.go (EvictionHard,
+withDefaultReservedResources).
 """
 
 DEFAULT_DISK_GIB = 80.0

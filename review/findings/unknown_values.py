@@ -27,6 +27,7 @@ from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_part
 from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
 from sandbox.wire import schema
+from sandbox.wire.values import part_at
 from sandbox.workspace.stack_files import secret_settings
 
 RULE = "value-unknown"
@@ -267,18 +268,8 @@ def _is_same_input(step: Step | None, keys: Sequence[str | int]) -> bool:
     """Return True if base and head have the same input where these keys lead."""
     if not step or not step.old or not step.new:
         return False
-    before, after = (_input_at(side.values, keys) for side in (step.old, step.new))
+    before, after = (part_at(side.values, keys) for side in (step.old, step.new))
     return before not in (None, MASK) and is_equal(before, after)
-
-
-def _input_at(value: Any, keys: Sequence[str | int]) -> Any:
-    """Return the value to which keys and indexes lead, or None if there is none."""
-    for key in keys:
-        try:
-            value = value[key]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:

@@ -303,6 +303,16 @@ def value_at(value: Any, path: Path) -> Any:
     return Secret(plain(value)) if secret else value
 
 
+def part_at(value: Any, path: Sequence[str | int]) -> Any:
+    """Return the part of a value at a path; None if there is none."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
 def show_path(path: Sequence[str | int]) -> str:
     """Return a path in Pulumi's notation: `spec.ports[0].name` or `labels["app.kubernetes.io/name"]`."""
     shown = ""

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, cast
 
 from google.protobuf.struct_pb2 import Struct
 
-from sandbox.engine.replay.recorded_calls import ANSWERS, Failure, Outcome, part_at, plain_value
-from sandbox.wire.values import Path
+from sandbox.engine.replay.recorded_calls import ANSWERS, Failure, Outcome, plain_value
+from sandbox.wire.values import Path, part_at
 
 FIELDS = {
     "RegisterResource": ("object", "object"),

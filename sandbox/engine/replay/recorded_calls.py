@@ -16,7 +16,7 @@ from sandbox.engine.replay.exchange import Exchange
 from sandbox.engine.replay.substitution import Substitution, differing, is_checksum
 from sandbox.providers.decided_values import boolean_texts
 from sandbox.wire.sentinels import OUTPUT, SIGNATURE, UNKNOWNS
-from sandbox.wire.values import Path, show_path
+from sandbox.wire.values import Path, part_at, show_path
 
 DECLARING = ("RegisterResource", "ReadResource")
 """Calls that declare a resource."""
@@ -201,16 +201,6 @@ def differences(
         paths += _differing_dependencies(first, second, undecided)
     before, after = (_options(message) for message in (first, second))
     return [*paths, *(f"option {show_path(path)}" for path in differing(before, after))]
-
-
-def part_at(value: Any, path: Path) -> Any:
-    """Return the part of a value at a path; None if there is none."""
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _differing_dependencies(first: Any, second: Any, undecided: set[str]) -> Iterator[str]:

@@ -54,14 +54,13 @@ from sandbox.engine.replay.recorded_calls import (
     differences,
     error_of,
     identify,
-    part_at,
 )
 from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
 from sandbox.wire.sentinels import INVENTED, UNKNOWN
 from sandbox.wire.values import Path as ValuePath
-from sandbox.wire.values import show_path
+from sandbox.wire.values import part_at, show_path
 
 WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
 WITH_SECRETS = "if secret settings have other values than the random ones of the review"
