@@ -18,7 +18,7 @@ from policies.engine.rule import (
 )
 from policies.model.aws.iam_documents import statement_of, statement_values
 from policies.model.aws.patterns import is_every_arn
-from policies.model.checks import guarded, must_not_be_true
+from policies.model.checks import guarded, must_be_false, must_not_be_true
 from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
 from policies.model.references import referents
@@ -113,17 +113,22 @@ def _no_rules(group: Resource, direction: str) -> Verdicts:
         yield group.attach(disallowed(group[direction]))
 
 
+_DEFAULT_SUBNET = "aws:ec2/defaultSubnet:DefaultSubnet"
+
+
 @VPC.rule(
     "vpc-subnet-public-addresses",
-    types=("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet"),
+    types=("aws:ec2/subnet:Subnet", _DEFAULT_SUBNET),
     severity=Severity.MEDIUM,
     controls=("CKV_AWS_130", "FSBP EC2.15"),
     remediation="Set mapPublicIpOnLaunch to false; load balancers and NAT gateways do not need it.",
     url="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html",
 )
 def public_addresses(resource: Resource, _: Options) -> Verdicts:
-    """Refuse subnets that assign public addresses automatically."""
-    yield from must_not_be_true(resource["mapPublicIpOnLaunch"])
+    """Refuse subnets that assign public addresses automatically, as default subnets do if nothing is set."""
+    # The default is true for aws.ec2.DefaultSubnet, and false for aws.ec2.Subnet (pulumi-aws 7).
+    check = must_be_false if resource.type == _DEFAULT_SUBNET else must_not_be_true
+    yield from check(resource["mapPublicIpOnLaunch"])
 
 
 @VPC.rule(

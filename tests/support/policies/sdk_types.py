@@ -2,7 +2,8 @@
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,31 @@ def aws_arguments() -> Iterator[tuple[str, str, str]]:
             signature = text.partition("resource_name: str,")[2].partition("__props__=None")[0]
             for name, annotation in _ARGUMENT.findall(signature):
                 yield match[1], name, annotation
+
+
+_BOOLEAN = re.compile(r"^ +:param pulumi\.Input\[_builtins\.bool\] (\w+): (.*)$", re.MULTILINE)
+_DEFAULT = re.compile(r"\bdefaults?(?: value)?(?: is| to|:)? `?(true|false)\b", re.IGNORECASE)
+_DEFAULT_OF_CLASS = re.compile(r"The default value for `(\w+)` is `(true|false)`")
+
+
+def documented_defaults(tokens: Collection[str]) -> Iterator[tuple[str, str, frozenset[bool]]]:
+    """Yield the boolean arguments of these AWS types, with the defaults that their documentation states."""
+    for file in sorted(SDK.rglob("[!_]*.py")):
+        text = file.read_text()
+        match = _TOKEN.search(text)
+        if match is None or match[1] not in tokens:
+            continue
+        defaults = defaultdict[str, set[bool]](set)
+        signature = text.partition("resource_name: str,")[2].partition("__props__=None")[0]
+        for name, annotation in _ARGUMENT.findall(signature):
+            if "bool" in annotation:
+                defaults[name] = set()
+        for name, description in [*_BOOLEAN.findall(text), *_DEFAULT_OF_CLASS.findall(text)]:
+            stated = [description] if description in ("true", "false") else _DEFAULT.findall(description)
+            if name in defaults:
+                defaults[name].update(value.lower() == "true" for value in stated)
+        for name, values in defaults.items():
+            yield match[1], re.sub(r"_(\w)", lambda part: part[1].upper(), name), frozenset(values)
 
 
 @cache

@@ -3,7 +3,7 @@
 from pulumi_policy import Severity
 
 from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, expected
-from policies.model.checks import must_be_true, must_not_be_true
+from policies.model.checks import must_be_false, must_be_true, must_not_be_true
 from policies.model.tls.database_tls import CLUSTER, INSTANCE, default_family, forced_by_default
 
 RDS = Topic(
@@ -51,6 +51,26 @@ PUBLIC = (
 )
 """The types with the property publiclyAccessible (pulumi-aws 7)."""
 
+PUBLIC_BY_DEFAULT = ("aws:dms/instanceProfile:InstanceProfile", "aws:rds/shardGroup:ShardGroup")
+"""The types that are public without the property: instance profiles, and shard groups in a VPC with an
+internet gateway (API references, CreateInstanceProfile and CreateDBShardGroup). For each other type but
+clusters, the provider sends false, or no documentation states a default."""
+
+
+def _public_by_default(resource: Resource) -> bool:
+    """Return True if a missing publiclyAccessible can mean true.
+
+    A Multi-AZ DB cluster has an instance class of its own, or an engine other than Aurora. It is public
+    without a subnet group, with the default group, and if it is restored (RDS API reference, CreateDBCluster,
+    RestoreDBClusterFromSnapshot and RestoreDBClusterToPointInTime). The property is for such clusters only.
+    """
+    if resource.type != CLUSTER:
+        return resource.type in PUBLIC_BY_DEFAULT
+    if resource["dbClusterInstanceClass"].absent and resource["engine"].text() not in ("mysql", "postgres"):
+        return False
+    restored = any(not resource[name].absent for name in ("snapshotIdentifier", "restoreToPointInTime"))
+    return restored or resource["dbSubnetGroupName"].get() in (None, "", "default")
+
 
 @RDS.rule(
     "rds-publicly-accessible",
@@ -60,8 +80,16 @@ PUBLIC = (
     remediation="Set publiclyAccessible to false.",
 )
 def public(resource: Resource, _: Options) -> Verdicts:
-    """Refuse public addresses for databases, and for brokers and hosts of migrations, which hold data too."""
-    yield from must_not_be_true(resource["publiclyAccessible"])  # absent: false
+    """Refuse public addresses for databases, and for brokers and hosts of migrations, which hold data too.
+
+    Multi-AZ DB clusters, shard groups and instance profiles of DMS can be public by default.
+    """
+    value = resource["publiclyAccessible"]
+    # If it is set, the other properties, which may be unknown, do not matter.
+    if value.absent and _public_by_default(resource):
+        yield from must_be_false(value)
+    else:
+        yield from must_not_be_true(value)  # absent: false
 
 
 @RDS.rule(
