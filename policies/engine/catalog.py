@@ -37,7 +37,7 @@ from policies.rules.kubernetes import (
     workloads,
 )
 from policies.rules.kubernetes.access import cluster_objects, config_maps, rbac, service_accounts
-from policies.rules.kubernetes.reliability import evictions, probe_ports
+from policies.rules.kubernetes.reliability import evictions, owners, probe_ports
 from policies.rules.tls import (
     annotations,
     buckets,
@@ -74,6 +74,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         service_accounts,
         probe_ports,
         evictions,
+        owners,
         config_maps,
         cluster_objects,
     ),

@@ -28,6 +28,9 @@ PAGES = {
         f"{_KUBERNETES}/reference/access-authn-authz/rbac/#aggregated-clusterroles"
     ),
     r"Kubernetes: RBAC good practices": f"{_KUBERNETES}/concepts/security/rbac-good-practices/",
+    r"Kubernetes: owner references": (
+        f"{_KUBERNETES}/concepts/overview/working-with-objects/owners-dependents/"
+    ),
     r"Kubernetes: recommended labels": f"{_KUBERNETES}/concepts/overview/working-with-objects/common-labels/",
     r"Cloudflare Rules: .*": f"{_CLOUDFLARE}/rules/configuration-rules/",
     r"Cloudflare SSL: .*": f"{_CLOUDFLARE}/ssl/origin-configuration/authenticated-origin-pull/",
