@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.providers.rest.package import HIDDEN
 from sandbox.wire.schema import UnknownTypeError
 from sandbox.wire.values import UNKNOWN, Secret, map_items
 from tests.support.rows import each_row
@@ -258,6 +259,27 @@ def test_a_setting_in_camel_case_is_refused(providers: Providers):
         "/value/strict_transport_security/max_age: Input should be a valid number",
         "/value/strict_transport_security/maxAge: Extra inputs are not permitted",
     ]
+
+
+@each_row("secret", [("zoneId",), ("value",), ("zoneId", "value")])
+def test_a_secret_hides_only_the_faults_of_its_input(providers: Providers, secret: tuple[str, ...]):
+    inputs: dict[str, Any] = {"zoneId": "z", "settingId": "./ssl", "value": "off"}
+    marked = inputs | {name: Secret(inputs[name]) for name in secret}
+    assert providers.faults(r.SETTING, marked) == ["no such setting"]
+    assert providers.faults(r.SETTING, marked | {"zoneId": UNKNOWN}) == ["no such setting"]
+
+
+def test_a_fault_is_shown_without_the_text_of_a_secret(providers: Providers):
+    inputs: dict[str, Any] = {"zoneId": "z", "settingId": "./ssl", "value": Secret("setting")}
+    assert providers.faults(r.SETTING, inputs) == [HIDDEN]
+
+
+def test_the_fault_of_a_secret_is_not_shown(providers: Providers):
+    inputs: dict[str, Any] = {"zoneId": "z", "settingId": "ssl", "value": "planted"}
+    assert len(providers.faults(r.SETTING, inputs)) == 1
+    assert providers.faults(r.SETTING, inputs | {"value": Secret("planted")}) == []
+    dashboard = {"dashboard": Secret('{"title": "Pipe", "widgets": []}')}
+    assert providers.faults("datadog:index/dashboardJson:DashboardJson", dashboard) == []
 
 
 def test_a_dashboard_without_a_layout_is_refused(providers: Providers):
