@@ -17,6 +17,7 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import ALERTS
 from policies.engine.waivers import utc_day
+from policies.model.checks import guarded
 from policies.model.datadog_monitors import (
     COUNT,
     MONITORS,
@@ -73,8 +74,8 @@ def draft(resource: Resource, _: Options) -> Verdicts:
     controls=("Datadog: downtimes",),
     url="https://docs.datadoghq.com/monitors/downtimes/",
     remediation=(
-        "Give the downtime an end. If it recurs, let it end before it begins again, and name the scope or "
-        "the monitors that it mutes."
+        "Give the downtime an end. If it recurs, let it mute less than half of the time, and name the scope "
+        "or the monitors that it mutes."
     ),
     options={
         "days": Option(
@@ -82,28 +83,43 @@ def draft(resource: Resource, _: Options) -> Verdicts:
             schema={
                 "type": "integer",
                 "minimum": 1,
-                "description": "The maximum days of a downtime.",
+                "description": "The maximum days of a downtime, or of each event of a recurring one.",
             },
-        )
+        ),
+        "percent": Option(
+            default=50,
+            schema={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 99,
+                "description": "The maximum percentage of time in which a recurring downtime mutes.",
+            },
+        ),
     },
 )
 def muted(resource: Resource, options: Options) -> Verdicts:
-    """Require an early end of every downtime, and refuse recurring ones that mute everything every day.
+    """Require an early end of every downtime, and refuse recurring ones that mute most of the time.
 
-    All recurrences of a downtime count together, since each mutes the same monitors.
+    All recurrences of a downtime count together, since each mutes the same monitors. None may mute everything
+    every day.
     """
+    days, percent = options["days"], options["percent"]
     old = resource.type.endswith(":Downtime")
+    start, end = _moment(resource, old, "start"), _moment(resource, old, "end")
     recurrence = resource["recurrence" if old else "recurringSchedule"]
-    if recurrence.absent:
-        yield from _ends(_moment(resource, old, "start"), _moment(resource, old, "end"), options["days"])
+    recurrences = [recurrence] if old and not recurrence.absent else [*recurrence["recurrences"].items()]
+    if not recurrences:
+        yield from _ends(start, end, days)
     elif old:
-        if _daily(recurrence):
+        yield from guarded(_older_lasting(recurrence, start, end, days, percent))
+        if _older_period(recurrence) <= DAY:
             yield from _everything(resource, resource["scopes"], resource["monitorTags"])
     else:
-        recurrences = [*recurrence["recurrences"].items()]
-        yield from check_each(recurrences, _lasting)
-        if all(_share(item) < 1 for item in recurrences) and sum(map(_share, recurrences)) >= 1:
-            yield expected(recurrence["recurrences"], "recurrences that together mute less than all the time")
+        yield from check_each([(item, days, percent) for item in recurrences], _lasting)
+        shares = [*map(_share, recurrences)]
+        if max(shares) * 100 <= percent < sum(shares) * 100:
+            wanted = f"recurrences that together mute at most {percent}% of the time"
+            yield expected(recurrence["recurrences"], wanted)
         if sum(1 / _period(item) for item in recurrences) * DAY >= 1:
             yield from _everything(resource, resource["scope"], resource.at("monitorIdentifier.monitorTags"))
 
@@ -149,7 +165,7 @@ _MINUTES = {
     "YEARLY": 365 * DAY,
 }
 """By FREQ of RFC 5545, section 3.3.10, the shortest time between two events in minutes."""
-_DURATION = re.compile(r"(\d{1,9})([mhdw])")
+_DURATION = re.compile(r"([0-9]{1,400})([mhdw])")
 _UNITS = {"m": 1, "h": 60, "d": DAY, "w": 7 * DAY}
 _EXPANDED_BY = {
     "BYMONTH": ("YEARLY",),
@@ -188,25 +204,56 @@ def _events(item: str, part: str, frequency: str) -> int:
     return _WEEKDAYS_IN.get(frequency, 1) if part == "BYDAY" and item.isalpha() else 1
 
 
+def _minutes(duration: Value) -> int:
+    """Return the minutes of a duration; 0 if it is absent or unreadable."""
+    match = _DURATION.fullmatch((duration.text() or "").strip().lower())
+    return int(match[1]) * _UNITS[match[2]] if match else 0
+
+
 def _share(recurrence: Value) -> Fraction:
-    """Return the share of time in which a recurrence mutes; 0 if its duration is absent or unreadable."""
-    match = _DURATION.fullmatch(recurrence["duration"].text() or "")
-    return int(match[1]) * _UNITS[match[2]] / _period(recurrence) if match else Fraction(0)
+    """Return the share of time in which a recurrence mutes."""
+    return _minutes(recurrence["duration"]) / _period(recurrence)
 
 
-def _lasting(recurrence: Value) -> Verdicts:
-    """Report a recurrence whose next event begins before the previous one ends."""
-    if _share(recurrence) >= 1:
-        yield expected(recurrence["duration"], "less than the time between two events of its rrule")
+def _lasting(item: tuple[Value, int, int]) -> Verdicts:
+    """Report a recurrence whose events are too long, on their own or for the time between two events."""
+    recurrence, days, percent = item
+    duration = recurrence["duration"]
+    if _share(recurrence) * 100 > percent:
+        yield expected(duration, f"at most {percent}% of the time between two events of its rrule")
+    elif _minutes(duration) > days * DAY:
+        yield expected(duration, f"at most {days} days")
 
 
-def _daily(recurrence: Value) -> bool:
-    """Return True if a recurrence of the older form has an event on each day."""
-    kind = recurrence["type"].text()
+_OLDER_FREQUENCIES = {"days": "DAILY", "weeks": "WEEKLY", "months": "MONTHLY", "years": "YEARLY"}
+"""By type of a recurrence of the older form, the value of FREQ in an RRULE."""
+
+
+def _older_period(recurrence: Value) -> Fraction:
+    """Return the minutes from one event of a recurrence of the older form to the next, or fewer minutes."""
+    kind, period = recurrence["type"].text() or "", recurrence["period"].number()
     if kind == "rrule":
-        return _period(recurrence) <= DAY
-    days = kind == "days" or (kind == "weeks" and len({*recurrence["weekDays"].texts()}) == 7)
-    return days and (recurrence["period"].number() or 1) <= 1
+        return _period(recurrence)
+    minutes = _MINUTES[_OLDER_FREQUENCIES[kind]] if kind in _OLDER_FREQUENCIES else 1
+    events = len({*recurrence["weekDays"].texts()}) if kind == "weeks" else 1
+    return Fraction(minutes * max(int(period or 1), 1), max(events, 1))
+
+
+def _older_lasting(recurrence: Value, start: Value, end: Value, days: int, percent: int) -> Verdicts:
+    """Report a recurring downtime of the older form whose events last too long.
+
+    Each event lasts as long as the first, from the start to the end. Without an end, the first never ends
+    (Datadog's API reference, Downtimes).
+    """
+    first, last = _seconds(start), _seconds(end)
+    if not last:
+        yield expected(end, "the time at which the first event ends")
+    elif not first:
+        yield expected(start, "the time at which the first event begins")
+    elif (last - first) * 100 > percent * _older_period(recurrence) * 60:
+        yield expected(end, f"a time after at most {percent}% of the time between two events")
+    elif last - first > days * DAY * 60:
+        yield expected(end, f"a time at most {days} days after the start")
 
 
 def _everything(resource: Resource, scope: Value, monitors: Value) -> Verdicts:
