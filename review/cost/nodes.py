@@ -17,6 +17,7 @@ NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 RELEASE = "kubernetes:helm.sh/v3:Release"
+LIMIT_RANGE = "kubernetes:core/v1:LimitRange"
 
 ZONE = "topology.kubernetes.io/zone"
 
@@ -32,6 +33,13 @@ UNKNOWN_NAMES = (None, LATER, MASK)
 """Names that an object may have in place of one that is not known."""
 
 _COMPUTED_REQUESTS = ("cpu", "memory", "ephemeral-storage")
+
+_DEFAULTS = ("default", "defaultRequest", "max", "min")
+"""Fields of a limit range from which a container without a request gets one.
+
+Source: Kubernetes, pkg/apis/core/v1/defaults.go (SetDefaults_LimitRangeItem) and the admission plugin
+LimitRanger.
+"""
 
 _SIZES = {"large": 2.0, "xlarge": 4.0}
 _MEMORY_PER_CPU = {"c": 2.0, "m": 4.0, "r": 8.0}
@@ -111,8 +119,8 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     """Return the cheapest nodes for the pods of a stack; None without a pool, or if no type has a price.
 
     The result is also None for several pools or node classes, for a Deployment whose number of pods is not
-    known, and for requirements of the pool or of pods whose effect is not computed: another type has another
-    price.
+    known, for pods that may get requests from a limit range, and for requirements of the pool or of pods
+    whose effect is not computed: another type has another price.
 
     All nodes are of one type. There are so many that the sum of all requests fits, and that the pods of each
     Deployment fit, of which a node has whole ones. A Deployment that spreads over zones with DoNotSchedule
@@ -139,6 +147,8 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
             is_hidden = any(value_at(resource.values, path) == LATER for path in ("spec", "spec.template"))
             if count is None or is_hidden or not _is_computed(spec):
                 return None
+            if any(_default_requests(spec, _namespace(resource), resources)):
+                return None
             pods.append((count, _pod_requests(spec)))
             names.append(f"{count} {resource.name}")
             if _spreads_over_zones(resource):
@@ -146,7 +156,8 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
         if resource.type == RELEASE:
             on_each_node += _agent_requests(resource)
             agents = number(value_at(resource.values, "values.clusterAgent.replicas") or 0)
-            if agents is None or not math.isfinite(agents):
+            # The chart has containers that its values do not name.
+            if agents is None or not math.isfinite(agents) or any(_defaults(_namespace(resource), resources)):
                 return None
             agent = value_at(resource.values, "values.clusterAgent.resources") if agents else None
             pods.append((agents, POD + _requests(agent)))
@@ -178,13 +189,14 @@ def job_sizes(resources: Iterable[Resource]) -> dict[str, str]:
 
     The estimate assumes these hours, since no input has the duration of a job.
     """
-    sizes = dict[str, str]()
+    sizes, resources = dict[str, str](), [*resources]
     for resource in resources:
         if path := JOBS.get(resource.type):
             specs = value_at(resource.values, "spec"), value_at(resource.values, path)
             runs = [value_at(spec, field) for spec in specs for field in (*RUNS, "activeDeadlineSeconds")]
             pod = value_at(resource.values, f"{path}.template.spec")
-            sizes[resource.urn] = repr((runs, _pod_requests(pod), _is_computed(pod)))
+            defaults = [*_default_requests(pod, _namespace(resource), resources)]
+            sizes[resource.urn] = repr((runs, _pod_requests(pod), _is_computed(pod), defaults))
     return sizes
 
 
@@ -346,10 +358,7 @@ def _whole(count: float | None) -> int | None:
 
 def _may_scale(scaler: Resource, deployment: Resource) -> bool:
     """Return True if an autoscaler may set the number of pods of a Deployment."""
-    return all(
-        name == other or name in UNKNOWN_NAMES or other in UNKNOWN_NAMES
-        for name, other in _target_names(scaler, deployment)
-    )
+    return all(_may_be_equal(name, other) for name, other in _target_names(scaler, deployment))
 
 
 def _target_names(scaler: Resource, deployment: Resource) -> list[tuple[Any, Any]]:
@@ -386,6 +395,47 @@ def _is_computed(spec: Any) -> bool:
         for field in ("requests", "limits")
     ]
     return all({*_COMPUTED_REQUESTS}.issuperset(amount) for amount in amounts if is_map(amount))
+
+
+def _default_requests(spec: Any, namespace: Any, resources: Iterable[Resource]) -> Iterator[Any]:
+    """Yield what may set a request that a container of a pod does not have."""
+    containers = [*_containers(spec, "containers"), *_containers(spec, "initContainers")]
+    for name, default in _defaults(namespace, resources):
+        for container in containers:
+            requests = [value_at(container, f"resources.{field}") for field in ("requests", "limits")]
+            if name is None or not any(is_map(amounts) and name in amounts for amounts in requests):
+                yield name, default
+
+
+def _defaults(namespace: Any, resources: Iterable[Resource]) -> Iterator[tuple[str | None, Any]]:
+    """Yield the requests of the limit ranges of a namespace for containers without such a request.
+
+    The name of a request is None for what is unknown.
+    """
+    for limit_range in resources:
+        if limit_range.type != LIMIT_RANGE or not _may_be_equal(_namespace(limit_range), namespace):
+            continue
+        items = value_at(limit_range.values, "spec.limits")
+        for item in items if is_list(items) else [items]:
+            kind = value_at(item, "type")
+            if kind != "Container" and kind not in UNKNOWN_NAMES:
+                continue
+            for field in _DEFAULTS:
+                amounts = value_at(item, field)
+                if is_map(amounts):
+                    yield from amounts.items()
+                elif amounts is not None or not is_map(item):
+                    yield None, amounts
+
+
+def _namespace(resource: Resource) -> Any:
+    """Return the namespace of an object or of a release; None if its provider decides."""
+    path = "namespace" if resource.type == RELEASE else "metadata.namespace"
+    return value_at(resource.values, path)
+
+
+def _may_be_equal(name: Any, other: Any) -> bool:
+    return name == other or name in UNKNOWN_NAMES or other in UNKNOWN_NAMES
 
 
 def _containers(spec: Any, field: str) -> list[dict[str, Any]]:

@@ -196,6 +196,62 @@ def test_a_limit_is_the_request_of_a_container_without_one() -> None:
     assert plan(*pool(), deployment(containers=[limited], replicas=1)) == (1, "c6i.xlarge")
 
 
+def limit_range(item: Any, namespace: Any = "pipe") -> Resource:
+    """Return a limit range with one item."""
+    metadata = {"name": "defaults", "namespace": namespace}
+    return resource(nodes.LIMIT_RANGE, "defaults", {"metadata": metadata, "spec": {"limits": [item]}})
+
+
+def container_range(field: str, **amounts: str) -> dict[str, Any]:
+    """Return an item of a limit range for containers."""
+    return {"type": "Container", field: amounts}
+
+
+UNKNOWN_ITEMS = (
+    UNKNOWNS[0],
+    {"type": "Container", "min": UNKNOWNS[0]},
+    {"type": UNKNOWNS[0], "max": {"cpu": "3"}},
+)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *(container_range(field, cpu="3") for field in ("default", "defaultRequest", "max", "min")),
+        *UNKNOWN_ITEMS,
+    ],
+)
+def test_requests_from_a_limit_range_are_not_computed(item: Any) -> None:
+    empty = deployment(containers=[{}])
+    later = deployment(initContainers=[{"resources": {"requests": {"memory": "1Gi"}}}])
+    for pods in (empty, later):
+        for namespace in ("pipe", None, UNKNOWNS[0]):
+            resources = [*pool(), pods, limit_range(item, namespace)]
+            assert nodes.plan(resources, 0.0, TABLE, HOME) is None
+        assert plan(*pool(), pods, limit_range(item, "other")) == plan(*pool(), pods)
+
+
+def test_a_limit_range_leaves_requests_and_limits_as_they_are() -> None:
+    limited = deployment(containers=[{"resources": {"requests": {"memory": "1Gi"}, "limits": {"cpu": "3"}}}])
+    item = container_range("defaultRequest", cpu="9", memory="9Gi")
+    for pods in (deployment(), limited):
+        assert plan(*pool(), pods, limit_range(item)) == plan(*pool(), pods)
+    of_pods = {"type": "Pod", "max": {"cpu": "9"}}
+    empty = deployment(containers=[{}])
+    assert plan(*pool(), empty, limit_range(of_pods)) == plan(*pool(), empty)
+
+
+def test_a_limit_range_sets_the_requests_of_a_release_and_of_a_job() -> None:
+    release = resource(nodes.RELEASE, "agent", {"namespace": "datadog", "values": {}})
+    item, larger = (container_range("default", cpu=cpu) for cpu in ("1", "2"))
+    assert nodes.plan([*pool(), release, limit_range(item, "datadog")], 0.0, TABLE, HOME) is None
+    assert plan(*pool(), release, limit_range(item)) == plan(*pool(), release)
+    template = {"template": {"spec": {"containers": [{"name": "it"}]}}}
+    job = resource("kubernetes:batch/v1:Job", "it", {"metadata": {"namespace": "pipe"}, "spec": template})
+    sizes = [nodes.job_sizes([job, limit_range(item)]) for item in (item, larger)]
+    assert sizes[0] != sizes[1]
+
+
 def test_the_number_of_pods_and_their_disks_need_nodes() -> None:
     small = {"resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}
     assert plan(*pool(), deployment(containers=[small], replicas=2 * nodes.MOST_PODS)) == (2, "c6i.large")
