@@ -12,6 +12,8 @@ DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ALL, ICMP, TCP, UDP, ICMPV6 = -1, 1, 6, 17, 58
 """Numbers of protocols, as EC2 and IANA have them; -1 stands for all protocols."""
 
+LAST_PORT = 65535
+
 PROTOCOLS_WITH_PORTS = (TCP, UDP)
 """The protocols of which a rule opens certain ports; EC2 ignores the ports of others (EC2, IpPermission)."""
 

@@ -1,15 +1,17 @@
-"""The rules of security groups, independent of the resources that declare them."""
+"""The rules of security groups, independent of the resources and objects that declare them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from policies.engine.rule import Resource
 from policies.model.aws import iam_documents
+from policies.model.kubernetes.pods import kubernetes, objects
 from policies.model.networks import (
     ALL,
     DEFAULT_SECURITY_GROUP,
     ICMP,
     ICMPV6,
+    LAST_PORT,
     PROTOCOLS_WITH_PORTS,
     protocol_number,
 )
@@ -20,6 +22,14 @@ RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 RULES = frozenset({GROUP, DEFAULT_SECURITY_GROUP, RULE, INGRESS, EGRESS})
+
+BINDINGS = kubernetes("eks.amazonaws.com/v1", "TargetGroupBinding") | kubernetes(
+    "elbv2.k8s.aws/v1beta1", "TargetGroupBinding"
+)
+"""Kubernetes objects for which the load balancer controller adds ingress rules to the security groups of
+nodes and pods (AWS Load Balancer Controller, TargetGroupBinding, Specification: networking)."""
+
+INGRESS_RULES = RULES | BINDINGS
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,8 @@ class Opening:
         if self.number not in PROTOCOLS_WITH_PORTS:
             return f"protocol {self.protocol.get()}"
         first, last = self.first.number(), self.last.number()
+        if first is None:
+            return f"{self.protocol.get()} port {self.first.get()}"
         return (
             f"{self.protocol.get()} port {first}"
             if first == last
@@ -83,7 +95,11 @@ class Opening:
 
 def openings(resource: Resource) -> Iterator[Opening]:
     """Yield the security group rules that a resource declares."""
-    if resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
+    if resource.type in BINDINGS:
+        for item in objects(resource):
+            for rule in elements(item.value.at("spec.networking.ingress")):
+                yield from _openings_of_binding(rule)
+    elif resource.type in (GROUP, DEFAULT_SECURITY_GROUP):
         for direction in ("ingress", "egress"):
             for item in elements(resource[direction]):
                 yield _opening(direction == "ingress", item)
@@ -100,6 +116,21 @@ def _opening(ingress: bool, value: Value) -> Opening:
     sources = tuple(elements(value["cidrBlocks"], value["ipv6CidrBlocks"]))
     lists = tuple(elements(value["prefixListIds"]))
     return Opening(ingress, value, value["protocol"], value["fromPort"], value["toPort"], sources, lists)
+
+
+def _openings_of_binding(rule: Value) -> Iterator[Opening]:
+    """Yield an opening for each port of a rule; without ports it is all of TCP, without a port all ports.
+
+    Source: AWS Load Balancer Controller, TargetGroupBinding, Specification: NetworkingIngressRule and
+    NetworkingPort. The protocol is TCP by default, and a port may be the name of one of the pods' ports.
+    """
+    sources = tuple(peer.at("ipBlock.cidr") for peer in elements(rule["from"]))
+    for item in list(elements(rule["ports"])) or [Value(None)]:
+        protocol, port = item["protocol"], item["port"]
+        if protocol.known and protocol.absent:
+            protocol = Value("tcp")
+        first, last = (Value(0), Value(LAST_PORT)) if port.known and port.absent else (port, port)
+        yield Opening(True, rule, protocol, first, last, sources, ())
 
 
 def elements(*lists: Value) -> Iterator[Value]:

@@ -1,4 +1,4 @@
-"""Rules on security groups and prefix lists: openings to the internet, and descriptions."""
+"""Rules on security groups, what opens them, and prefix lists: openings to the internet, and descriptions."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ from policies.engine.rule import (
     expected,
 )
 from policies.engine.topics import SECURITY_GROUPS
-from policies.model.aws.security_groups import GROUP, RULES, Opening, elements, openings
+from policies.model.aws.security_groups import GROUP, INGRESS_RULES, RULES, Opening, elements, openings
 from policies.model.checks import guarded
 from policies.model.networks import DEFAULT_SECURITY_GROUP, PROTOCOLS_WITH_PORTS, is_world
 from policies.model.property_values import Value
@@ -44,7 +44,7 @@ def _port_rule(port: int, name: str, controls: tuple[str, ...], wanted: str) -> 
     check.__doc__ = f"Refuse ingress from the internet on port {port} ({name.upper()})."
     return SECURITY_GROUPS.rule(
         f"security-group-{name}-open-to-world",
-        types=RULES,
+        types=INGRESS_RULES,
         severity=Severity.CRITICAL,
         controls=controls,
         remediation=f"Close port {port}, or name the networks that need it.",
@@ -62,7 +62,7 @@ http = _port_rule(80, "http", ("CKV_AWS_260",), "open port 443 instead, or remov
 
 @SECURITY_GROUPS.rule(
     "security-group-everything-open-to-world",
-    types=RULES,
+    types=INGRESS_RULES,
     severity=Severity.CRITICAL,
     controls=("CKV_AWS_277",),
     remediation="Name the protocol and the ports that are needed; -1 opens all of them.",
@@ -97,7 +97,7 @@ def _is_port_list(value: object) -> bool:
 
 @SECURITY_GROUPS.rule(
     "security-group-port-open-to-world",
-    types=RULES,
+    types=INGRESS_RULES,
     severity=Severity.HIGH,
     controls=("Guide: firewall", "FSBP EC2.18"),
     remediation=(

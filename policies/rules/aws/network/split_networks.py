@@ -8,16 +8,15 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, disallowed
 from policies.engine.topics import SECURITY_GROUPS
-from policies.model.aws.security_groups import RULES, Opening, openings
+from policies.model.aws.security_groups import INGRESS_RULES, Opening, openings
 from policies.model.checks import guarded
-from policies.model.networks import ALL, ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, is_private, is_world
+from policies.model.networks import ALL, ICMP, ICMPV6, LAST_PORT, PROTOCOLS_WITH_PORTS, is_private, is_world
 from policies.model.property_values import UnknownValueError, Value
 from policies.model.references import is_determined, referents
 
 PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 ENTRY = "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry"
 PREFIX_LISTS = (PREFIX_LIST, ENTRY)
-LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _finding(resource: Resource, value: Value, shown: str) -> Finding:
 
 @SECURITY_GROUPS.stack_rule(
     "security-group-open-to-world-in-parts",
-    about=(*RULES, *PREFIX_LISTS),
+    about=(*INGRESS_RULES, *PREFIX_LISTS),
     severity=Severity.CRITICAL,
     controls=("Guide: firewall",),
     remediation="Name the networks that need access; half of the internet is no limit.",
@@ -123,7 +122,7 @@ def _half(parts: Iterable[_Part], allowed: set[int]) -> Verdicts:
 
 def _ingress(stack: Stack) -> Iterator[tuple[Resource, Opening]]:
     """Yield the ingress rules; the rules on single resources report unknown values."""
-    for resource in stack.of(RULES):
+    for resource in stack.of(INGRESS_RULES):
         with suppress(UnknownValueError):
             for opening in openings(resource):
                 if opening.ingress:
