@@ -176,6 +176,15 @@ class Finding(Item):
         return f"{self.name}, which was {self.former_name}" if self.former_name else self.name
 
     @property
+    def is_named_in_message(self) -> bool:
+        """True if the message begins with the name, so that a list of the findings needs no line for it.
+
+        A name that is only a part of the message, such as `output that`, does not count: findings with one
+        message would be told apart by nothing else.
+        """
+        return not self.type and self.message.startswith(f"{self.name}:")
+
+    @property
     def section(self) -> str:
         """The section of the report that contains this finding."""
         if self.policy in SECTIONS and not self.from_head:

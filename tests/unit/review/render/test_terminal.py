@@ -114,6 +114,20 @@ def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]
 
 
+def test_a_finding_whose_name_is_a_part_of_its_message_has_a_line() -> None:
+    message = "an output that is secret, so that the review does not know its value"
+    outputs = [
+        dataclasses.replace(samples.finding(), type="", name=name, message=message)
+        for name in ("output that", "output url", "an output")
+    ]
+    guard = dataclasses.replace(samples.finding(), type="", name="rules.py", message="rules.py: it changes")
+    report = samples.report(findings=[*outputs, guard])
+    terminal, page = renderings.render_terminal(report), renderings.render_html(report)
+    for name in ("output that", "output url", "an output"):
+        assert f"      - {name}" in terminal and f"<li>{name} " in page
+    assert "- rules.py" not in terminal and "<li>rules.py" not in page
+
+
 def test_what_decides_where_a_created_resource_is_has_a_line_in_every_report() -> None:
     change = samples.change(op="create")
     setting = dataclasses.replace(
