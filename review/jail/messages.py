@@ -7,6 +7,7 @@ ends with exit code 2.
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -114,6 +115,16 @@ def ignore(_: Line | Activity) -> None:
     """Discard a message."""
 
 
+def encode(message: Message) -> str:
+    """Return a message as JSON on one line.
+
+    A surrogate without its other half, such as in the name of a file that is not UTF-8, becomes an escape
+    that a report shows. As JSON it would make the message invalid (RFC 8259, section 8.2).
+    """
+    text = json.dumps(asdict(message), ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda surrogate: f"\\\\u{ord(surrogate[0]):x}", text)
+
+
 class Channel:
     """A sender of messages on standard output; all other output goes to standard error from now on."""
 
@@ -125,7 +136,7 @@ class Channel:
     def send(self, message: Message) -> None:
         """Write a message to the stream."""
         with self._lock:
-            self._stream.write(json.dumps(asdict(message)) + "\n")
+            self._stream.write(encode(message) + "\n")
             self._stream.flush()
 
 

@@ -247,8 +247,9 @@ def parse_json(text: Any) -> Any:
     """Return the JSON document in a string, or None if the string is no JSON that all readers read alike.
 
     Which value of a repeated key counts depends on the reader, and so does the value of a number that Python
-    would write with other digits. A document with very many levels counts as a text, too. White space around
-    a document has no meaning.
+    would write with other digits. An escape of a surrogate without its other half is no character (RFC 8259,
+    section 8.2), so no message could contain it. A document with very many levels counts as a text, too.
+    White space around a document has no meaning.
     """
     if not isinstance(text, str) or text.lstrip()[:1] not in ("{", "["):
         return None
@@ -260,6 +261,7 @@ def parse_json(text: Any) -> Any:
             parse_float=partial(_number, float),
             parse_constant=partial(_number, int),  # Only Python reads NaN and Infinity.
         )
+        json.dumps(document, ensure_ascii=False).encode()  # ValueError for a surrogate in a key or a value
         # Escapes in JSON could spell the report's own words.
         return mark_nulls(map_texts(document, mark_own))
     except (ValueError, RecursionError):

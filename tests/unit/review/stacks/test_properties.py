@@ -21,7 +21,7 @@ from review.stacks.properties import (
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile, read_stack_file
-from review.stacks.value_parts import split
+from review.stacks.value_parts import parse_json, split
 from review.values.secret_marks import SecretMarks
 from review.values.value_paths import Paths
 from sandbox.summary import LATER, MASK
@@ -268,6 +268,13 @@ def test_escapes_in_json_do_not_spell_a_word_of_the_report(word: str) -> None:
     text = json.dumps({"a": word}).replace("[", "\\u005b")
     [(path, _, after, *_)] = changes({"p": '{"a": "x"}'}, {"p": text})
     assert (path, after) == ("p › a", word.replace("]", "\u200b]"))
+
+
+@pytest.mark.parametrize("text", ['{"a": ["\\ud800"]}', '{"\\udfff": 1}'])
+def test_json_with_half_a_character_is_shown_as_text(text: str) -> None:
+    assert changes({"p": "{}"}, {"p": text})[0][:3:2] == ("p", text)
+    whole = '{"a": "\\ud83d\\ude00"}'
+    assert parse_json(whole) == {"a": "😀"}
 
 
 def test_a_text_of_many_brackets_is_no_json() -> None:
