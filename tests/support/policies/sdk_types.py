@@ -12,7 +12,8 @@ import pulumi_aws
 import pulumi_cloudflare
 import pulumi_datadog
 import pulumi_kubernetes
-from pulumi._types import input_type_types
+from pulumi import CustomResource
+from pulumi._types import input_type_types, resource_types
 
 SDK = Path(pulumi_aws.__file__).parent
 _PACKAGES = (pulumi_aws, pulumi_kubernetes, pulumi_cloudflare, pulumi_datadog)
@@ -81,16 +82,26 @@ def _modules() -> dict[str, str]:
 @cache
 def inputs(token: str) -> Mapping[str, Any] | None:
     """Return the input types of a resource type, by name in Pulumi; None if the SDK lacks the type."""
+    kinds = [kind for name, kind in _classes(token).items() if name.endswith("Args")]
+    return properties(*kinds) if kinds else None
+
+
+@cache
+def outputs(token: str) -> frozenset[str]:
+    """Return the names of the outputs of a resource type in Pulumi; none if the SDK lacks the type."""
+    kinds = [kind for kind in _classes(token).values() if issubclass(kind, CustomResource)]
+    return frozenset(name for kind in kinds for name in ("id", "urn", *resource_types(kind)))
+
+
+def _classes(token: str) -> dict[str, type]:
+    """Return the classes of the module with a resource type, by name."""
     name = _modules().get(token)
-    if name is None:
-        return None
-    module = importlib.import_module(name)
-    [kind] = (
-        member
-        for key, member in vars(module).items()
-        if key.endswith("Args") and isinstance(member, type) and member.__module__ == name
-    )
-    return properties(kind)
+    members = vars(importlib.import_module(name)) if name else {}
+    return {
+        key: member
+        for key, member in members.items()
+        if isinstance(member, type) and member.__module__ == name
+    }
 
 
 @cache

@@ -88,9 +88,12 @@ SHARES = {
     "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": Share("sharedAccounts", "all"),
     "aws:rds/snapshot:Snapshot": Share("sharedAccounts", "all"),
     "aws:rds/snapshotCopy:SnapshotCopy": Share("sharedAccounts", "all"),
-    "aws:ssm/document:Document": Share("permissions.accountIds", "all"),
+    "aws:ssm/document:Document": Share("permissions.account_ids", "all"),
 }
-"""The types that share a resource without a policy. The words are those of the services' APIs."""
+"""The types that share a resource without a policy. The words are those of the services' APIs.
+
+A map keeps the keys of the Terraform provider: `permissions` of a document is a map of strings, and the
+provider splits `account_ids` at commas (terraform-provider-aws, internal/service/ssm/document.go)."""
 
 REMEDY = "name the accounts, roles or sources that use the resource"
 
@@ -111,7 +114,8 @@ def everybody(resource: Resource, _: Options) -> Verdicts:
     share = SHARES[resource.type]
 
     def check(value: Value) -> Verdicts:
-        if (value.text() or "").lower() == share.everybody.lower() and all(
+        names = [name.strip().lower() for name in (value.text() or "").split(",")]
+        if share.everybody.lower() in names and all(
             not has_owner(resource.at(name).text() or "") for name in share.limits
         ):
             yield disallowed(value, REMEDY)
