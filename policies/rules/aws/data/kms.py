@@ -1,4 +1,4 @@
-"""KMS rules: rotation of keys, and access to them."""
+"""KMS rules: rotation and state of keys, and access to them."""
 
 from pulumi_policy import Severity
 
@@ -6,6 +6,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Verdicts,
+    expected,
 )
 from policies.engine.topics import IAM
 from policies.model.checks import must_be_true, open_to_everybody
@@ -38,6 +39,35 @@ def rotation(resource: Resource, _: Options) -> Verdicts:
     symmetric = spec == "SYMMETRIC_DEFAULT" and usage == "ENCRYPT_DECRYPT"
     if symmetric and resource["customKeyStoreId"].absent:
         yield from must_be_true(resource["enableKeyRotation"])
+
+
+_STATES = {
+    KEY: "isEnabled",
+    "aws:kms/externalKey:ExternalKey": "enabled",
+    "aws:kms/replicaExternalKey:ReplicaExternalKey": "enabled",
+    "aws:kms/replicaKey:ReplicaKey": "enabled",
+}
+"""By type of a key, the property that enables it; absent is true (pulumi-aws 7). An external key without its
+material is disabled, and needs no property for this."""
+
+
+@IAM.rule(
+    "kms-key-disabled",
+    types=tuple(_STATES),
+    severity=Severity.HIGH,
+    controls=("CKV_AWS_227",),
+    remediation="Remove isEnabled or enabled, so that the key stays enabled.",
+    url="https://docs.aws.amazon.com/kms/latest/developerguide/unusable-kms-keys.html",
+)
+def disabled(resource: Resource, _: Options) -> Verdicts:
+    """Refuse disabled KMS keys, with which nothing can be decrypted.
+
+    An Aurora cluster stops, and after seven days only a restored backup helps (Aurora user guide,
+    Overview.Encryption).
+    """
+    state = resource[_STATES[resource.type]]
+    if state.flag() is False:
+        yield expected(state, "true")
 
 
 @IAM.rule(
