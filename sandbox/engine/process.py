@@ -97,7 +97,7 @@ class Session:
         """
         folder, errors = self.stack.folder, self.stack.folder / "engine-errors.log"
         events = (folder / "events.jsonl").open("w")
-        receiver = _EventReceiver(self.progress, operation, events, self._count_resources(operation))
+        receiver = EventReceiver(self.progress, operation, events, self._count_resources(operation))
         receiver.brief = self.brief
         with (
             events,
@@ -135,11 +135,9 @@ class Session:
             phase.errors.append(program.error)
         if process.returncode == 0 and receiver.is_complete and not program.error:
             return DONE, phase
-        if not receiver.is_complete or (not phase.errors and not phase.mandatory):
-            message = errors.read_text().strip().removeprefix("error: ") if process.returncode else ""
-            lost = receiver.phases and process.returncode >= 0 and not receiver.is_complete
-            ended = f"the engine ended with {process.returncode}"
-            phase.errors.append(message or (INCOMPLETE_EVENTS if lost else ended))
+        message = errors.read_text().strip().removeprefix("error: ") if process.returncode else ""
+        if reason := reason_of_failure(process.returncode, receiver, message):
+            phase.errors.append(reason)
         return FAILED, phase
 
     def _program(self) -> Program:
@@ -168,7 +166,7 @@ class Session:
         return {"args": [self.engine, *arguments, *common_flags], "cwd": self.stack.folder, "env": env}
 
 
-class _EventReceiver(events_pb2_grpc.EventsServicer):
+class EventReceiver(events_pb2_grpc.EventsServicer):
     """A receiver of the engine's events, with one stream per phase.
 
     It shows the events and writes them to a file, with one JSON object per line.
@@ -277,8 +275,22 @@ class _EventReceiver(events_pb2_grpc.EventsServicer):
             self._progress.resource(op, typ, name_of(urn), outcome + self._finished_count())
 
 
+def reason_of_failure(code: int, receiver: EventReceiver, message: str) -> str:
+    """Return the reason for the failure of an engine with this exit code, or "" if its events have it.
+
+    `message` is what the engine has written to standard error. A signal may also end the engine after its
+    last event, so a violation of a mandatory rule is then not the only reason.
+    """
+    phase = receiver.phases[-1] if receiver.phases else None
+    is_killed = code < 0
+    if receiver.is_complete and not is_killed and phase and (phase.errors or phase.mandatory):
+        return ""
+    lost = phase and not is_killed and not receiver.is_complete
+    return message or (INCOMPLETE_EVENTS if lost else f"the engine ended with {code}")
+
+
 @contextmanager
-def _serve(program: LanguageRuntimeServicer, receiver: _EventReceiver) -> Generator[int]:
+def _serve(program: LanguageRuntimeServicer, receiver: EventReceiver) -> Generator[int]:
     """Serve the program and the receiver of events on one port of the loopback address; yield the port."""
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), options=options)
