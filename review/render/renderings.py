@@ -34,6 +34,9 @@ LIMIT = 64_000
 that prevent mentions.
 """
 
+MOST_LINES = 10**6
+"""Largest number of a line in SARIF. With a larger one, tools/comment.py publishes no result at all."""
+
 FOLDED_SUMMARY = 2500
 """Number of characters that are reserved for the summary of folded parts."""
 
@@ -133,6 +136,7 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
         "nodes": [node | {"change": _clean(node["change"])} for node in nodes],
         "overview": diagram,
         "policy_rules": POLICY_RULES,
+        "most_lines": MOST_LINES,
     }
     return environment.get_template(name).render(values)
 

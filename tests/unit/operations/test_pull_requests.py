@@ -213,6 +213,15 @@ def test_the_locations_of_a_file_with_the_name_of_an_issue_are_published() -> No
     assert place["artifactLocation"]["uri"] == "components/GH-17.py"
 
 
+def test_a_line_with_a_very_large_number_hides_no_annotation() -> None:
+    assert renderings.MOST_LINES == comment.MOST_LINES
+    location = SourceLocation("big.py", 10**6 + 1, DECLARES)
+    finding = dataclasses.replace(samples.finding(), locations=[location], setting=None)
+    text = renderings.render_sarif(samples.report(findings=[finding], changes=[]))
+    [run] = comment.annotations(text)["runs"]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 10**6}
+
+
 def sarif(**changes: Any) -> dict[str, Any]:
     """Return the SARIF of a report, with changes to the first result."""
     text = json.loads(renderings.render_sarif(samples.report(findings=[samples.finding()])))
