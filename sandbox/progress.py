@@ -21,8 +21,9 @@ QUIET_LATER = 4.0
 EVERY = 0.5
 """Seconds between two checks of the time since the last line."""
 
-UNSEEN_SPACE = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])")
-"""Pattern of the white space in a name that Markdown and HTML leave out, and of the starts of escapes."""
+UNSEEN_SPACE = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])|⏎")
+"""Pattern of the white space in a name that Markdown and HTML leave out, of the starts of escapes, and of the
+sign for a line break."""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -130,8 +131,12 @@ def name_of(urn: str) -> str:
     White space that nobody sees is escaped, and so is the start of an escape that is a part of the name, so
     that no two names look the same.
     """
-    name = one_line(urn.split("::", 3)[-1])
-    return UNSEEN_SPACE.sub(lambda match: "".join(f"\\x{ord(char):02x}" for char in match[0]), name)
+    name = urn.split("::", 3)[-1].replace("\n", " \n ")
+    return UNSEEN_SPACE.sub(lambda match: "".join(map(_escape, match[0])), name).replace("\n", "⏎")
+
+
+def _escape(char: str) -> str:
+    return f"\\x{ord(char):02x}" if char < "\x80" else f"\\u{ord(char):04x}"
 
 
 def short(type_token: str) -> str:

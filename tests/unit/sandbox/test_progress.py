@@ -94,6 +94,9 @@ def test_types_and_names_are_shown_in_their_short_form() -> None:
         (r"a\x20", r"a\x5cx20"),
         (r"a\u200b", r"a\x5cu200b"),
         (r"a\b", r"a\b"),
+        ("a\nb", "a ⏎ b"),
+        ("a ⏎ b", r"a \u23ce b"),
+        ("a \n", r"a\x20\x20⏎\x20"),
     ],
 )
 def test_unseen_white_space_and_texts_of_escapes_in_a_name_are_escaped(name: str, shown: str) -> None:
