@@ -46,6 +46,7 @@ PAGES = {
     r"Datadog: draft monitors": f"{_DATADOG}/draft/",
     r"Datadog: renotify": f"{_DATADOG}/notify/#renotify",
     r"Datadog: .*": f"{_DATADOG}/configuration/",
+    r"Datadog Security: def-000-oty": "https://docs.datadoghq.com/security/default_rules/def-000-oty/",
     r"EKS best practices: .*": (f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html"),
     r"RDS user guide: Extended .*": (f"{_AWS}/AmazonRDS/latest/UserGuide/extended-support.html"),
     r"RDS user guide: password .*": (f"{_AWS}/AmazonRDS/latest/UserGuide/rds-secrets-manager.html"),

@@ -1,5 +1,7 @@
-"""EKS rules: endpoints, logs, encryption, access, version of the control plane, SSH to nodes, node pools."""
+"""EKS rules: endpoints, logs, encryption, access, version of the control plane, SSH to nodes, node pools, and
+roles of pods."""
 
+import re
 from datetime import date
 
 from pulumi_policy import Severity
@@ -7,7 +9,9 @@ from pulumi_policy import Severity
 from eks_versions import STANDARD_SUPPORT
 from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, check_each, disallowed, expected
 from policies.engine.waivers import utc_day
-from policies.model.checks import must_be_false, must_be_true
+from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_policies import ROLE
+from policies.model.checks import check_each_statement, must_be_false, must_be_true
 from policies.model.networks import is_world
 from policies.model.property_values import Value
 
@@ -214,3 +218,44 @@ def node_pool_limits(resource: Resource, _: Options) -> Verdicts:
         limit = resource.at(f"spec.limits.{quantity}")
         if limit.absent:
             yield expected(limit, f"the most {quantity} that all nodes of the pool may have")
+
+
+_ADDON = "aws:eks/addon:Addon"
+_DEFAULT_ACCOUNT = re.compile(r"system:serviceaccount:[^:]*:default")
+"""A claim `sub` of the ServiceAccount `default` (EKS user guide, associate-service-account-role)."""
+
+
+@EKS.rule(
+    "eks-default-service-account-role",
+    types=("aws:eks/podIdentityAssociation:PodIdentityAssociation", _ADDON, ROLE),
+    severity=Severity.HIGH,
+    controls=("CIS Kubernetes 5.1.5", "Datadog Security: def-000-oty"),
+    remediation="Give the pods a ServiceAccount of their own, and the role to that account.",
+    url="https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html",
+)
+def default_account_role(resource: Resource, _: Options) -> Verdicts:
+    """Refuse AWS roles for the ServiceAccount `default`, which every pod without its own account uses.
+
+    A role is for it by an association of EKS Pod Identity, or by the claim `sub` in its trust policy.
+    """
+    if resource.type == ROLE:
+        yield from check_each_statement(resource["assumeRolePolicy"], _trusts_default_account)
+    elif resource.type == _ADDON:
+        associations = resource["podIdentityAssociations"].items()
+        yield from check_each((item["serviceAccount"] for item in associations), _own_account)
+    else:
+        yield from _own_account(resource["serviceAccount"])
+
+
+def _own_account(account: Value) -> Verdicts:
+    if account.text() == "default":
+        yield expected(account, "the ServiceAccount of the pods that need the role")
+
+
+def _trusts_default_account(statement: Statement) -> Verdicts:
+    subjects = [item for item in statement.conditions if item.key.endswith(":sub")]
+    if statement.allows and any(
+        _DEFAULT_ACCOUNT.fullmatch(value) for item in subjects for value in item.values
+    ):
+        wanted = "a condition that names the ServiceAccount of the pods that need the role"
+        yield expected(statement.value["Condition"], wanted)
