@@ -25,3 +25,8 @@ def type_of(urn: str) -> str:
     Type, and pkg/resource/plugin/provider_plugin.go). The types of the parents are before it.
     """
     return urn.split("::", 3)[2].rpartition("$")[2] if urn.count("::") > 2 else ""
+
+
+def project_of(urn: str) -> str:
+    """Return the name of the project in a URN, which is its second part."""
+    return urn.split("::", 2)[1] if urn.count("::") > 1 else ""

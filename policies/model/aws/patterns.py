@@ -37,6 +37,10 @@ _KINDS = (
 )
 """Words before the names of resources (Service Authorization Reference, "Resource types defined by …")."""
 
+_IDS = {"instance": "i-", "launch-template": "lt-", "managed-instance": "mi-"}
+"""The prefixes of the IDs of resources that run code (EC2 User Guide, resource-ids; Systems Manager User
+Guide, "Managed nodes")."""
+
 _VALUES = (
     *(f"{prefix}{NOBODY}" for prefix in ("o-", "vpc-", "vpce-", "AIDA", "AROA")),
     f"AROA{NOBODY[:17]}:{NOBODY}",
@@ -48,15 +52,17 @@ _VALUES = (
 reference_policies_condition-keys and reference_identifiers, unique IDs)."""
 
 
-def is_every_resource(pattern: str) -> bool:
-    """Return True if a pattern of ARNs matches every resource of a kind in an account.
+def is_every_resource(pattern: str, project: str = "") -> bool:
+    """Return True if a pattern of ARNs matches every resource of a kind in an account, or in a project.
 
-    A path of IAM's names counts as well, since whoever creates a role chooses its path.
+    The names of a project's resources begin with its name and a hyphen. A path of IAM's names counts as well,
+    since whoever creates a role chooses its path.
     """
     service, _, resource = _parts(as_pattern(pattern))
     name = resource.rpartition("/")[2]
     of_path = service == "iam" and bool(name) and not name.strip("*?")
-    return of_path or any(matches(sample, resource) for sample in _samples(service, resource))
+    samples = _samples(service, resource, project)
+    return of_path or any(matches(sample, resource) for sample in samples)
 
 
 def is_every_arn(pattern: str) -> bool:
@@ -98,7 +104,7 @@ def _parts(pattern: str) -> tuple[str, str, str]:
     return service, account, resource
 
 
-def _samples(service: str, resource: str) -> list[str]:
+def _samples(service: str, resource: str, project: str = "") -> list[str]:
     """Return resources of a service that nobody has."""
     names = [NOBODY, f"{NOBODY}/{NOBODY}"]
     if service == "s3":
@@ -106,5 +112,6 @@ def _samples(service: str, resource: str) -> list[str]:
     own, slash, _ = resource.replace(":", "/").partition("/")
     # The other names before a slash are IDs, such as that of an API.
     kinds = (*_KINDS, own) if slash and own.replace("-", "").isalpha() else _KINDS
-    named = (*names, f"{NOBODY}:{NOBODY}")
-    return [*names, *(f"{kind}{sign}{name}" for kind in kinds for sign in "/:" for name in named)]
+    named = [*names, f"{NOBODY}:{NOBODY}", *([f"{project}-{NOBODY}"] if project else [])]
+    ids = [f"{kind}/{prefix}{NOBODY}" for kind, prefix in _IDS.items()]
+    return [*names, *ids, *(f"{kind}{sign}{name}" for kind in kinds for sign in "/:" for name in named)]

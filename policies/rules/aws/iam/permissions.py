@@ -13,6 +13,7 @@ from policies.model.aws.iam_policies import WITH_DOCUMENTS, documents
 from policies.model.aws.patterns import is_every_arn, is_every_resource
 from policies.model.checks import check_each_statement, guarded
 from policies.model.property_values import Value
+from policies.model.urns import project_of
 
 
 def _each_allowed(resource: Resource, check: Callable[[Statement], Verdicts]) -> Verdicts:
@@ -163,6 +164,7 @@ def wildcard_resource(resource: Resource, options: Options) -> Verdicts:
 
 
 _ESCALATIONS = (
+    # permissions and credentials of users, groups and roles
     "iam:AddUserToGroup",
     "iam:AttachGroupPolicy",
     "iam:AttachRolePolicy",
@@ -170,29 +172,75 @@ _ESCALATIONS = (
     "iam:CreateAccessKey",
     "iam:CreateLoginProfile",
     "iam:CreatePolicyVersion",
+    "iam:CreateServiceSpecificCredential",
     "iam:PutGroupPolicy",
     "iam:PutRolePolicy",
     "iam:PutUserPolicy",
+    "iam:ResetServiceSpecificCredential",
     "iam:SetDefaultPolicyVersion",
     "iam:UpdateAssumeRolePolicy",
     "iam:UpdateLoginProfile",
+    "iam:UploadSSHPublicKey",
+    # the limit of permissions
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutUserPermissionsBoundary",
+    # whom the roles of a federation trust
+    "iam:UpdateOpenIDConnectProviderThumbprint",
+    "iam:UpdateSAMLProvider",
+    # roles
     "iam:PassRole",
-    "codebuild:UpdateProject",
+    "sts:AssumeRole",
+    # permissions in IAM Identity Center
+    "identitystore:CreateGroupMembership",
+    "sso:AttachCustomerManagedPolicyReferenceToPermissionSet",
+    "sso:AttachManagedPolicyToPermissionSet",
+    "sso:CreateAccountAssignment",
+    "sso:DeletePermissionsBoundaryFromPermissionSet",
+    "sso:PutInlinePolicyToPermissionSet",
+    # permissions in a cluster, whose pods have roles
     "eks:AssociateAccessPolicy",
+    "eks:CreateAccessEntry",
+    "eks:UpdateAccessEntry",
+    # code or commands that run with a role which they have already
+    "apprunner:UpdateService",
+    "batch:SubmitJob",
+    "bedrock-agentcore:InvokeAgentRuntimeCommand",
+    "bedrock-agentcore:InvokeCodeInterpreter",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:UpdateStack",
+    "codebuild:StartBuild",
+    "codebuild:StartBuildBatch",
+    "codebuild:UpdateProject",
+    "codedeploy:CreateDeployment",
+    "ec2-instance-connect:SendSSHPublicKey",
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:ModifyInstanceAttribute",
+    "ecs:ExecuteCommand",
     "glue:UpdateDevEndpoint",
     "lambda:UpdateFunctionCode",
     "lambda:UpdateFunctionConfiguration",
     "sagemaker:CreatePresignedNotebookInstanceUrl",
+    "sagemaker:UpdateNotebookInstance",
+    "ssm:CreateAssociation",
+    "ssm:ResumeSession",
     "ssm:SendCommand",
-    "sso:PutInlinePolicyToPermissionSet",
-    "sts:AssumeRole",
+    "ssm:StartAutomationExecution",
+    "ssm:StartSession",
 )
 """Actions that each give a principal the permissions of others.
 
-iam:PassRole does with an action that runs code, which another policy of the same principal may allow.
+The list has one action of a combination: iam:PassRole of those with an action that runs code, and the action
+that changes the code of those with one that starts it. Another policy of the same principal may allow the
+rest. It omits actions that need more of the victim, such as iam:UpdateAccessKey an old key, and
+lambda:AddPermission, which gives the use of a function but not its permissions.
 
 Sources: Rhino Security Labs, "AWS IAM privilege escalation: methods and mitigation"; Datadog,
-pathfinding.cloud."""
+pathfinding.cloud (DataDog/pathfinding.cloud, data/paths/aws); salesforce/cloudsplaining,
+cloudsplaining/shared/constants.py (PRIVILEGE_ESCALATION_METHODS); HackTricks Cloud, "AWS - Privilege
+Escalation", the pages on IAM, SSM, EKS, and SSO and identity store; IAM User Guide,
+access_policies_boundaries, "Delegating responsibility to others using permissions boundaries"."""
 
 _ESCALATION_LIMITS = re.compile(
     rf"\A(?:{OF_RESOURCES}|iam:(associatedresourcearn|passedtoservice|permissionsboundary|policyarn))"
@@ -209,25 +257,30 @@ reference_policies_iam-condition-keys)."""
     severity=Severity.HIGH,
     controls=("CKV_AWS_286",),
     remediation=(
-        "Name the users, roles, policies and functions, or add a condition on aws:ResourceTag, "
+        "Name the users, roles, policies, functions and instances, or add a condition on aws:ResourceTag, "
         "iam:PassedToService, iam:AssociatedResourceArn, iam:PolicyARN or iam:PermissionsBoundary."
     ),
     url="https://rhinosecuritylabs.com/aws/aws-privilege-escalation-methods-mitigation/",
 )
 def privilege_escalation(resource: Resource, _: Options) -> Verdicts:
-    """Refuse permissions with which a principal can gain those of every other user, role or function."""
+    """Refuse permissions with which a principal can gain those of every other user, role or function.
+
+    A wildcard after the name of the project, such as role/shop-*, is not narrower: it includes the roles of
+    operators and of other stacks.
+    """
+    project = project_of(resource.urn)
     for document in documents(resource):
-        yield from guarded(_escalations(document))
+        yield from guarded(_escalations(document, project))
 
 
-def _escalations(document: Value) -> Verdicts:
+def _escalations(document: Value, project: str) -> Verdicts:
     def check(statement: Statement) -> Verdicts:
         if not statement.allows:
             return
         action = next((action for action in _ESCALATIONS if statement.covers(action)), "")
         if not action:
             return
-        for value in _unlimited(statement.value["Resource"]):
+        for value in _unlimited(statement.value["Resource"], project):
             if not statement.narrowed_by(_ESCALATION_LIMITS):
                 named = "these actions" if document.secret else action
                 yield expected(value, f"the resources of {named}")
@@ -235,9 +288,9 @@ def _escalations(document: Value) -> Verdicts:
     yield from check_each_statement(document, check)
 
 
-def _unlimited(resource: Value) -> Iterator[Value]:
-    """Yield the first pattern that matches every resource of a kind, such as arn:aws:iam::*:role/*."""
+def _unlimited(resource: Value, project: str) -> Iterator[Value]:
+    """Yield the first pattern that matches every resource of a kind, or those of a project."""
     for value in elements(resource):
-        if is_every_resource(value.text() or ""):
+        if is_every_resource(value.text() or "", project):
             yield value
             return

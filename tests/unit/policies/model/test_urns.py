@@ -1,4 +1,4 @@
-"""Tests of the URN of a stack."""
+"""Tests of URNs: of a stack, of a type and of a project."""
 
 import pytest
 
@@ -34,6 +34,11 @@ def test_only_the_urn_of_the_stack_is_that_of_the_stack(urn: str, expected: bool
 )
 def test_the_type_in_a_urn_is_that_of_the_engine(text: str, expected: str) -> None:
     assert urns.type_of(f"urn:pulumi:dev::pipe::{text}") == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [(ROOT, "pipe"), ("urn:pulumi:dev::pipe", ""), ("", "")])
+def test_the_project_in_a_urn_is_its_second_part(text: str, expected: str) -> None:
+    assert urns.project_of(text) == expected
 
 
 def test_the_pack_and_the_sandbox_know_the_same_type() -> None:

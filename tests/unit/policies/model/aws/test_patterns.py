@@ -31,6 +31,8 @@ from tests.support.rows import each_row
         ("arn:aws:iam::*:role/${aws:username}", False, False),
         ("arn:aws:iam::*:role/${aws:PrincipalTag/a, '*'}", True, True),
         ("arn:aws:iam::*:role/${*}", False, False),
+        ("arn:aws:ec2:*:*:instance/i-*", True, True),
+        ("arn:aws:ec2:*:*:instance/i-0a*", False, False),
         ("world", False, False),
         ("", False, False),
     ],
@@ -40,6 +42,24 @@ def test_a_pattern_of_arns_is_everything_if_it_matches_a_resource_that_nobody_ha
 ) -> None:
     assert is_every_arn(pattern) is every_arn
     assert is_every_resource(pattern) is every_resource
+
+
+@each_row(
+    ("pattern", "every_resource"),
+    [
+        ("arn:aws:iam::*:role/pipe-*", True),
+        ("arn:aws:iam::*:role/p*-*", True),
+        ("arn:aws:lambda:*:*:function:pipe*", True),
+        ("arn:aws:iam::*:role/pipe-prod-*", False),
+        ("arn:aws:iam::*:role/pipe-?", False),
+        ("arn:aws:s3:::pipe-*", False),
+    ],
+)
+def test_a_pattern_of_arns_is_everything_in_a_project_if_it_matches_a_name_of_the_project(
+    pattern: str, every_resource: bool
+) -> None:
+    assert is_every_resource(pattern, "pipe") is every_resource
+    assert is_every_resource(pattern) is False
 
 
 @each_row(
