@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed, expected
 from policies.engine.topics import RBAC
 from policies.model.checks import guarded
-from policies.model.kubernetes.pods import kubernetes, objects
+from policies.model.kubernetes.pods import Object, kubernetes, objects
 from policies.model.property_values import Value
 
 GROUPS = tuple(f"rbac.authorization.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
@@ -21,9 +22,18 @@ READING = ("get", "list", "watch")
 SECRETS = "secrets"
 ROLE_GROUP = "rbac.authorization.k8s.io"
 _ROLES = {ROLE_GROUP: ("roles", "clusterroles")}
+_ADMISSION = {
+    "admissionregistration.k8s.io": (
+        "mutatingwebhookconfigurations",
+        "validatingwebhookconfigurations",
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+    )
+}
 _CHANGES = {
-    "": ("pods/ephemeralcontainers",),
+    "": ("pods/ephemeralcontainers", "secrets", "namespaces"),
     "certificates.k8s.io": ("certificatesigningrequests/approval",),
+    **_ADMISSION,
 }
 ESCALATING = {
     "escalate": _ROLES,
@@ -33,8 +43,11 @@ ESCALATING = {
         "": ("users", "groups", "serviceaccounts"),
         "authentication.k8s.io": ("uids", "userextras/"),
     },
-    # A command in a pod has the permissions of the pod's account.
-    "create": {"": ("serviceaccounts/token", "pods/exec", "pods/attach", "nodes/proxy")},
+    # A command in a pod has the permissions of the pod's account. A persistent volume may be a node's folder.
+    "create": {
+        "": ("serviceaccounts/token", "pods/exec", "pods/attach", "nodes/proxy", "persistentvolumes"),
+        **_ADMISSION,
+    },
     "get": {"": ("nodes/proxy",)},
     "approve": {"certificates.k8s.io": ("signers",)},
     "update": _CHANGES,
@@ -42,9 +55,35 @@ ESCALATING = {
 }
 """By verb and API group, the resources on which the verb gives its holder the permissions of others.
 
-A name that ends with a slash stands for all subresources. Sources: CIS Kubernetes, 5.1.8, 5.1.10, 5.1.11 and
-5.1.13; Kubernetes, Using RBAC Authorization, User Impersonation, and RBAC Good Practices.
+A name that ends with a slash stands for all subresources. Sources: CIS Kubernetes, 5.1.8 to 5.1.13;
+Kubernetes, Using RBAC Authorization, User Impersonation, and RBAC Good Practices. The latter explains
+webhooks, persistent volumes, and the labels of namespaces for Pod Security.
+
+The answer to a patch contains the whole object, so that an empty patch reads a Secret (kubernetes/kubernetes,
+staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go, PatchResource).
 """
+_WORKLOADS = {
+    "": ("pods", "replicationcontrollers"),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "batch": ("cronjobs", "jobs"),
+}
+_NETWORK_POLICIES = {"networking.k8s.io": ("networkpolicies",)}
+_WIDE_CHANGES = {**_WORKLOADS, **_NETWORK_POLICIES}
+ESCALATING_CLUSTER_WIDE = {
+    "create": {**_WIDE_CHANGES, "": (*_WORKLOADS[""], SECRETS)},
+    "update": _WIDE_CHANGES,
+    "patch": _WIDE_CHANGES,
+    "delete": _NETWORK_POLICIES,
+    "deletecollection": _NETWORK_POLICIES,
+}
+"""By verb and API group, the resources that are as dangerous in all namespaces, or in kube-system.
+
+A pod uses any account, Secret and volume of its namespace, also after a change of its template or image.
+Deployers and controllers need these verbs in a namespace, which is the limit (Kubernetes, RBAC Good
+Practices, Workload creation). Trivy refuses the network policies and the Secrets (KSV-0056, KSV-0041), CIS
+Kubernetes the pods (5.1.4).
+"""
+SYSTEM_NAMESPACE = "kube-system"
 CLUSTER_ADMIN = "cluster-admin"
 CLUSTER_WIDE = ("admin", "edit")
 """Built-in roles for a namespace, which read all Secrets of the cluster with a ClusterRoleBinding.
@@ -113,14 +152,28 @@ def _covers(resource: str, name: str) -> bool:
     return resource in ("*", name) or (bool(slash) and resource == f"*/{part}")
 
 
-def _escalates(verb: Value, rule: Value) -> bool:
+def _escalates(verb: Value, rule: Value, *, cluster_wide: bool) -> bool:
     """Return True if a verb of a rule gives its holder the permissions of others."""
-    escalating = ESCALATING.get(verb.text() or "", {})
+    tables = (ESCALATING, ESCALATING_CLUSTER_WIDE) if cluster_wide else (ESCALATING,)
+    escalating = [entry for table in tables for entry in table.get(verb.text() or "", {}).items()]
     groups, resources = (rule[key].texts() if escalating else [] for key in ("apiGroups", "resources"))
     return any(
         _has(groups, group) and any(_covers(resource, name) for resource in resources for name in names)
-        for group, names in escalating.items()
+        for group, names in escalating
     )
+
+
+def _is_cluster_wide(item: Object) -> bool:
+    """Return True for a ClusterRole, or a Role in the namespace of the control plane."""
+    namespace = item.value.at("metadata.namespace")
+    # A namespace whose name is not known yet is one that the program creates.
+    return item.kind == "ClusterRole" or (namespace.known and namespace.text() == SYSTEM_NAMESPACE)
+
+
+def _on_secrets(rule: Value, *verbs: str) -> bool:
+    """Return True if a rule grants one of the verbs on Secrets, with or without names."""
+    granted = _has(rule["verbs"].texts(), *verbs)
+    return granted and _has(rule["apiGroups"].texts(), "") and _has(rule["resources"].texts(), SECRETS)
 
 
 @RBAC.rule(
@@ -180,29 +233,37 @@ def secrets(resource: Resource, _: Options) -> Verdicts:
     types=ROLES,
     severity=Severity.HIGH,
     controls=(
+        "CIS Kubernetes 5.1.4",
         "CIS Kubernetes 5.1.8",
+        "CIS Kubernetes 5.1.9",
         "CIS Kubernetes 5.1.10",
         "CIS Kubernetes 5.1.11",
+        "CIS Kubernetes 5.1.12",
         "CIS Kubernetes 5.1.13",
+        "CKV_K8S_155",
         "CKV_K8S_157",
         "CKV_K8S_158",
+        "Kubernetes: RBAC good practices",
     ),
-    remediation="Remove the verb, or name in resourceNames the roles or accounts that it is for; not"
-    " cluster-admin and names that begin with system: or eks:.",
-    url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#escalate-verb",
+    remediation="Remove the verb, use a Role of one namespace, or name in resourceNames the objects that it"
+    " is for; not cluster-admin and names that begin with system: or eks:.",
+    url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks",
 )
 def escalation(resource: Resource, _: Options) -> Verdicts:
     """Refuse Roles whose holder can gain more permissions: by the verbs escalate, bind or impersonate, tokens
-    of accounts, commands in pods, the proxy of nodes, or the approval of certificates.
+    of accounts, commands in pods, the proxy of nodes, the approval of certificates, new persistent volumes,
+    or changes of webhook configurations, Secrets or namespaces.
 
-    A rule may name the roles or accounts that it is for, except those of the control plane.
+    A rule may name the objects that it is for, except those of the control plane. A ClusterRole, or a Role
+    in kube-system, may neither create Secrets nor change workloads and network policies without names. A
+    Role that reads a Secret may not create Secrets.
     """
 
-    def check(rule: Value) -> Verdicts:
+    def check(rule: Value, cluster_wide: bool) -> Verdicts:
         escalating: list[Value] = []
 
         def verb(value: Value) -> Verdicts:
-            if _escalates(value, rule):
+            if _escalates(value, rule, cluster_wide=cluster_wide):
                 escalating.append(value)
             yield from ()
 
@@ -221,7 +282,23 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
         if not text or text == CLUSTER_ADMIN or text.startswith(RESERVED):
             yield expected(name, "a role or account without the permissions of the control plane")
 
-    yield from _each_rule(resource, check)
+    def token_secrets(rules: list[Value]) -> Verdicts:
+        # The control plane writes the token of any account of the namespace into a new Secret of the type
+        # kubernetes.io/service-account-token (Kubernetes, Secrets, ServiceAccount token Secrets). The type of
+        # a Secret never changes (pkg/apis/core/validation/validation.go, ValidateSecretUpdate). Server-side
+        # apply creates a Secret by its name, and returns it (patch.go, createAuthorizerAttributes).
+        creating = [rule for rule in rules if _on_secrets(rule, "create")]
+        if creating and any(_on_secrets(rule, *READING, "patch") for rule in rules):
+            for rule in creating:
+                yield disallowed(
+                    rule["verbs"], "create the Secret in the program, and let the Role change it by name"
+                )
+
+    for item in objects(resource):
+        cluster_wide = _is_cluster_wide(item)
+        yield from guarded(_each(item.value["rules"], partial(check, cluster_wide=cluster_wide)))
+        if not cluster_wide:
+            yield from guarded(token_secrets(item.value["rules"].items()))
 
 
 @RBAC.rule(
