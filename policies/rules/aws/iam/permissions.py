@@ -280,6 +280,10 @@ def _escalations(document: Value, project: str) -> Verdicts:
         action = next((action for action in _ESCALATIONS if statement.covers(action)), "")
         if not action:
             return
+        # NotResource stands for all other resources, also those that are new.
+        inverted = statement.value["NotResource"]
+        if not inverted.absent and not statement.narrowed_by(_ESCALATION_LIMITS):
+            yield disallowed(inverted, "name the allowed resources in Resource, or add a condition")
         for value in _unlimited(statement.value["Resource"], project):
             if not statement.narrowed_by(_ESCALATION_LIMITS):
                 named = "these actions" if document.secret else action
