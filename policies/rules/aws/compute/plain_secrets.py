@@ -1,13 +1,15 @@
-"""Rules on plain-text secrets in the user data of instances and in the environment of functions."""
+"""Rules on plain-text secrets in user data, environments, build projects and parameters."""
 
 import re
 from base64 import b64decode
 from binascii import Error as InvalidBase64Error
+from collections.abc import Iterable
 
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Verdicts
 from policies.engine.topics import EC2
+from policies.model.aws.iam_documents import elements
 from policies.model.checks import guarded
 from policies.model.property_values import Value
 from policies.model.secrets import holds_secret, is_secret, names_secret
@@ -20,6 +22,17 @@ INSTANCES = (
     TEMPLATE,
 )
 FUNCTION = "aws:lambda/function:Function"
+PROJECT = "aws:codebuild/project:Project"
+PARAMETER = "aws:ssm/parameter:Parameter"
+CONTAINERS = {
+    "aws:ecs/taskDefinition:TaskDefinition": {"containerDefinitions": "environment"},
+    "aws:batch/jobDefinition:JobDefinition": {
+        "containerProperties": "environment",
+        "ecsProperties": "taskProperties.containers.environment",
+        "nodeProperties": "nodeRangeProperties.container.environment",
+    },
+}
+"""The types with JSON documents on containers, and the path of the variables in each document."""
 
 _ASSIGNMENT = re.compile(r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,99})=["']?([^\s"'`$;]+)""", re.MULTILINE)
 """An assignment of a constant in a shell script. A value that begins with `$` refers to a variable."""
@@ -73,3 +86,132 @@ def function_environment(resource: Resource, _: Options) -> Verdicts:
 def _variable(name: str, value: Value) -> Verdicts:
     if not value.absent and is_secret(name, value):
         yield Finding(value.path, "[secret]", "read it from Secrets Manager instead")
+
+
+@EC2.rule(
+    "codebuild-secret-in-project",
+    types=(PROJECT,),
+    severity=Severity.CRITICAL,
+    controls=("FSBP CodeBuild.1", "FSBP CodeBuild.2"),
+    remediation="Set the variable's type to SECRETS_MANAGER, and the source's auth to CODECONNECTIONS.",
+    url="https://docs.aws.amazon.com/securityhub/latest/userguide/codebuild-controls.html",
+)
+def build_project(resource: Resource, _: Options) -> Verdicts:
+    """Refuse secrets in the plain variables, source addresses and inline build commands of CodeBuild."""
+    yield from guarded(_build_variables(resource))
+    yield from guarded(_source(resource["source"]))
+    yield from guarded(_secondary_sources(resource))
+
+
+def _build_variables(project: Resource) -> Verdicts:
+    for variable in project.at("environment.environmentVariables").items():
+        yield from guarded(_build_variable(variable))
+
+
+def _build_variable(variable: Value) -> Verdicts:
+    if (variable["type"].text() or "PLAINTEXT") == "PLAINTEXT":
+        name, value = variable["name"].text() or "", variable["value"]
+        if not value.absent and is_secret(name, value):
+            yield Finding(value.path, "[secret]", "name a secret with the type SECRETS_MANAGER instead")
+
+
+def _secondary_sources(project: Resource) -> Verdicts:
+    for source in project["secondarySources"].items():
+        yield from _source(source)
+
+
+def _source(source: Value) -> Verdicts:
+    yield from guarded(_source_text(source["location"], "use a connection to the repository instead"))
+    yield from guarded(_source_text(source["buildspec"], "read it from Secrets Manager instead"))
+
+
+_REFERENCE = re.compile(r":\$(?:\w+|\{\w+\})@")
+"""A password in an address that is a variable of a shell, as in `https://ci:$TOKEN@git.example.com`."""
+
+
+def _source_text(value: Value, remedy: str) -> Verdicts:
+    text = value.text()
+    if text and (value.secret or holds_secret(_REFERENCE.sub("@", text))):
+        yield Finding(value.path, "[secret]", remedy)
+
+
+@EC2.rule(
+    "container-secret-in-environment",
+    types=CONTAINERS,
+    severity=Severity.HIGH,
+    controls=("FSBP ECS.8",),
+    remediation="Name the secret's ARN in the container's secrets; ECS and Batch read it at the start.",
+    url="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html",
+)
+def container_environment(resource: Resource, _: Options) -> Verdicts:
+    """Refuse secrets in the variables of ECS and Batch containers, which the console and the API show."""
+    for name, path in CONTAINERS[resource.type].items():
+        yield from guarded(_containers(resource[name], path))
+
+
+def _containers(document: Value, path: str) -> Verdicts:
+    remedy = "name the secret's ARN in secrets instead"
+    if document.absent:
+        return
+    if document.secret:
+        yield Finding(document.path, "[secret]", remedy)
+        return
+    for variable in _members(document.json(), path):
+        yield from guarded(_container_variable(variable, remedy))
+
+
+def _container_variable(variable: Value, remedy: str) -> Verdicts:
+    names = [name.text() or "" for name in _members(variable, "name")]
+    for value in _members(variable, "value"):
+        if not value.absent and any(is_secret(name, value) for name in names or [""]):
+            yield Finding(value.path, "[secret]", remedy)
+
+
+def _members(value: Value, path: str) -> Iterable[Value]:
+    """Return the values at a path, whose steps lead through the elements of lists.
+
+    The provider decodes the documents with Go's encoding/json, which ignores the case of keys (pkg.go.dev,
+    encoding/json, Unmarshal).
+    """
+    values = elements(value)
+    for step in path.split("."):
+        values = [
+            item
+            for holder in values
+            for key, member in holder.entries().items()
+            if key.lower() == step.lower()
+            for item in elements(member)
+        ]
+    return values
+
+
+@EC2.rule(
+    "ssm-secret-in-parameter",
+    types=(PARAMETER,),
+    severity=Severity.CRITICAL,
+    controls=("CKV2_AWS_34",),
+    remediation="Set type to SecureString, which AWS encrypts with a key, or use Secrets Manager.",
+    url="https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-securestring.html",
+)
+def parameter(resource: Resource, _: Options) -> Verdicts:
+    """Refuse secrets in parameters of Systems Manager that are not encrypted."""
+    if resource["type"].text() == "SecureString":
+        return
+    for name in ("value", "insecureValue", "valueWo"):
+        yield from guarded(_parameter_value(resource, name))
+
+
+def _parameter_value(resource: Resource, name: str) -> Verdicts:
+    value = resource[name]
+    text = value.text()
+    if not text or text.startswith("arn:"):
+        return
+    # The SDK marks the other two values as secret in any case (pulumi-aws 7, aws.ssm.Parameter). Only the
+    # last part of a path names the parameter: /shop/secrets/region contains a region.
+    marked = value.secret and name == "insecureValue"
+    if marked or holds_secret(text) or names_secret(_last_part(resource["name"]), text):
+        yield Finding(value.path, "[secret]", "set type to 'SecureString'")
+
+
+def _last_part(name: Value) -> str:
+    return (name.text() or "").rpartition("/")[2]
