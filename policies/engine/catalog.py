@@ -19,7 +19,7 @@ from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operat
 from policies.rules.aws.iam import attachments, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls, split_networks
-from policies.rules.cloudflare import firewall, origins, path_segments, records, zones
+from policies.rules.cloudflare import access, firewall, origins, path_segments, records, zones
 from policies.rules.datadog import alert_coverage, alert_queries, alert_silence, alerts, datadog_tags
 from policies.rules.kubernetes import (
     container_resources,
@@ -100,7 +100,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     "AWS compute": (instance_metadata, volumes, plain_secrets),
     "AWS network": (load_balancer_settings, network_acls, split_networks),
     "AWS data": (rds_operation, kms_decryption),
-    "Cloudflare": (zones, records, firewall, path_segments, origins),
+    "Cloudflare": (zones, records, firewall, path_segments, origins, access),
     "Across providers": (
         hops,
         hop_load_balancers,

@@ -32,6 +32,7 @@ PAGES = {
         f"{_KUBERNETES}/concepts/overview/working-with-objects/owners-dependents/"
     ),
     r"Kubernetes: recommended labels": f"{_KUBERNETES}/concepts/overview/working-with-objects/common-labels/",
+    r"Cloudflare Access: policies": f"{_CLOUDFLARE}/cloudflare-one/access-controls/policies/",
     r"Cloudflare Rules: .*": f"{_CLOUDFLARE}/rules/configuration-rules/",
     r"Cloudflare SSL: .*": f"{_CLOUDFLARE}/ssl/origin-configuration/authenticated-origin-pull/",
     r"Cloudflare WAF: deploy .*": f"{_CLOUDFLARE}/waf/managed-rules/deploy-zone-dashboard/",

@@ -1,0 +1,104 @@
+"""A rule on Cloudflare Access, which asks visitors of an application who they are."""
+
+from pulumi_policy import Severity
+
+from policies.engine.rule import Finding, Options, Resource, Verdicts, check_each
+from policies.engine.topics import CLOUDFLARE
+from policies.model.networks import is_world
+from policies.model.property_values import Value
+
+APPLICATIONS = (
+    "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication",
+    "cloudflare:index/accessApplication:AccessApplication",
+)
+POLICIES = (
+    "cloudflare:index/zeroTrustAccessPolicy:ZeroTrustAccessPolicy",
+    "cloudflare:index/accessPolicy:AccessPolicy",
+)
+GROUPS = (
+    "cloudflare:index/zeroTrustAccessGroup:ZeroTrustAccessGroup",
+    "cloudflare:index/accessGroup:AccessGroup",
+)
+
+EVERYONE = "everyone"
+COUNTRY = "geo"
+NETWORK = "ip"
+
+_REMEDY = "let requires name a group, a login method or a network"
+
+
+@CLOUDFLARE.rule(
+    "cloudflare-access-open",
+    types=(*APPLICATIONS, *POLICIES, *GROUPS),
+    severity=Severity.HIGH,
+    controls=("Cloudflare Access: policies",),
+    remediation=(
+        "Let the policy name who may come in. To make a single path public, declare an application for this "
+        "path whose own policy bypasses Access."
+    ),
+    url="https://developers.cloudflare.com/cloudflare-one/access-controls/policies/",
+)
+def opened(resource: Resource, _: Options) -> Verdicts:
+    """Refuse Access policies and groups that let everyone in, or everyone in a country.
+
+    A group may stand for countries, because a policy may require it. A policy may wait for an approval
+    instead, and one of an application with a path may bypass Access.
+    """
+    # Source: Cloudflare, Access policies: "Common misconfigurations", and the example of Bypass, an
+    # application for one path. The login method "One-time PIN" lets everyone in as well, but its ID does not
+    # show that.
+    if resource.type in APPLICATIONS:
+        is_public = _has_paths(resource)
+        yield from check_each(resource["policies"].items(), lambda policy: _policy(policy, is_public))
+    elif resource.type in POLICIES:
+        yield from _policy(resource.props)
+    else:
+        yield from _rules(resource.props, {EVERYONE})
+
+
+def _policy(policy: Value, is_public: bool = False) -> Verdicts:
+    decision = policy["decision"].text()
+    if decision == "deny" or (decision == "bypass" and is_public):
+        return
+    if decision in (None, "allow") and policy["approvalRequired"].flag():
+        return
+    yield from _rules(policy, {EVERYONE, COUNTRY})
+
+
+def _rules(policy: Value, selectors: set[str]) -> Verdicts:
+    """Report the rules that include anybody, unless a visitor must also meet a rule that does not."""
+    if not all(_includes_anybody(rule, selectors) for rule in policy["requires"].items()):
+        return
+    rules = policy["includes"].items()
+    networks = [rule.at("ip.ip").text() or "" for rule in rules]
+    for rule in rules:
+        if selector := _selector(rule, selectors):
+            yield Finding(rule.path, selector, _REMEDY)
+        elif not rule[NETWORK].absent and is_world(*networks):
+            yield Finding(rule.path, rule.shown(), _REMEDY)
+
+
+def _includes_anybody(rule: Value, selectors: set[str]) -> bool:
+    return bool(_selector(rule, selectors)) or is_world(rule.at("ip.ip").text() or "")
+
+
+def _selector(rule: Value, selectors: set[str]) -> str | None:
+    """Return the selector of a rule if it is one of these; the versions before 6 have `everyone: false`."""
+    present = (name for name in sorted(selectors) if not rule[name].absent and rule[name].flag() is not False)
+    return next(present, None)
+
+
+def _has_paths(application: Resource) -> bool:
+    """Return True if an application is for certain paths only."""
+    destinations = application["destinations"].items()
+    addresses = [destination["uri"].text() or "" for destination in destinations]
+    if not destinations:
+        addresses = application["selfHostedDomains"].texts()
+    if not application["domain"].absent:
+        addresses.append(application["domain"].text() or "")
+    return bool(addresses) and all(map(_has_path, addresses))
+
+
+def _has_path(address: str) -> bool:
+    _, _, path = address.rpartition("://")[2].partition("/")
+    return bool(path.strip("*/"))
