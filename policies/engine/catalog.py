@@ -36,7 +36,7 @@ from policies.rules.kubernetes import (
     workload_sets,
     workloads,
 )
-from policies.rules.kubernetes.access import cluster_objects, config_maps, rbac, service_accounts
+from policies.rules.kubernetes.access import cluster_objects, config_maps, namespaces, rbac, service_accounts
 from policies.rules.kubernetes.reliability import evictions, owners, probe_ports
 from policies.rules.tls import (
     annotations,
@@ -77,6 +77,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         owners,
         config_maps,
         cluster_objects,
+        namespaces,
     ),
     "Kubernetes access": (rbac,),
     "Alert rules": (alerts, alert_queries, alert_silence, alert_coverage),

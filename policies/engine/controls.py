@@ -27,6 +27,10 @@ PAGES = {
     r"Kubernetes: aggregated ClusterRoles": (
         f"{_KUBERNETES}/reference/access-authn-authz/rbac/#aggregated-clusterroles"
     ),
+    r"Kubernetes: ServiceAccount token Secrets": (
+        f"{_KUBERNETES}/concepts/configuration/secret/#serviceaccount-token-secrets"
+    ),
+    r"Kubernetes: reclaim policies": f"{_KUBERNETES}/concepts/storage/persistent-volumes/#reclaiming",
     r"Kubernetes: RBAC good practices": f"{_KUBERNETES}/concepts/security/rbac-good-practices/",
     r"Kubernetes: owner references": (
         f"{_KUBERNETES}/concepts/overview/working-with-objects/owners-dependents/"

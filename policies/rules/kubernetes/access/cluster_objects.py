@@ -1,10 +1,10 @@
-"""Rules on objects with which a stack reaches nodes, or takes over requests that are meant for others."""
+"""Rules on objects with which a stack reaches nodes, deletes data, or takes over requests of others."""
 
 from collections.abc import Iterable
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed, expected
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
 from policies.model.kubernetes.pods import Object, kubernetes, objects
@@ -36,6 +36,32 @@ def volume_of_node(resource: Resource, _: Options) -> Verdicts:
                 yield disallowed(value, "let a storage class create the volume")
 
     yield from check_each(objects(resource), check)
+
+
+@WORKLOADS.rule(
+    "workload-volume-reclaimed",
+    types=kubernetes("core/v1", "PersistentVolume"),
+    severity=Severity.HIGH,
+    controls=("Kubernetes: reclaim policies",),
+    remediation="Set spec.persistentVolumeReclaimPolicy to Retain, so that the data outlives a claim.",
+    url="https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming",
+)
+def volume_reclaimed(resource: Resource, _: Options) -> Verdicts:
+    """Refuse PersistentVolumes whose data the cluster deletes when their claim does not exist any more.
+
+    The volume may be one of others, or of another resource of the program.
+    """
+
+    def check(policy: Value) -> Verdicts:
+        # The default is Retain (Kubernetes 1.34, pkg/apis/core/v1/defaults.go, SetDefaults_PersistentVolume).
+        # Delete and Recycle remove the data (pkg/controller/volume/persistentvolume, reclaimVolume), also if
+        # spec.claimRef names a claim that never existed (syncVolume).
+        if policy.get() not in (None, "", "Retain"):
+            yield expected(policy, "'Retain'")
+
+    yield from check_each(
+        (item.value.at("spec.persistentVolumeReclaimPolicy") for item in objects(resource)), check
+    )
 
 
 @WORKLOADS.rule(

@@ -1,12 +1,21 @@
-"""A rule on the ServiceAccounts that pods name."""
+"""Rules on the ServiceAccounts that pods name, and on tokens of ServiceAccounts."""
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Stack,
+    Unknown,
+    Verdicts,
+    check_each,
+    disallowed,
+)
 from policies.engine.topics import WORKLOADS
 from policies.model.checks import guarded
 from policies.model.kubernetes.label_selectors import Index
-from policies.model.kubernetes.pods import DECLARED, Pod, objects, pods
+from policies.model.kubernetes.pods import DECLARED, Pod, kubernetes, objects, pods
 from policies.model.property_values import Value
 
 ACCOUNTS = ("kubernetes:core/v1:ServiceAccount", "kubernetes:core/v1:ServiceAccountList")
@@ -67,3 +76,21 @@ def _pod(resource: Resource, pod: Pod, accounts: _Accounts) -> Verdicts:
         return
     shown = f"{named.shown()}, which the stack does not declare"
     yield Finding(named.path, shown, "declare a ServiceAccount of this name", urn=resource.urn)
+
+
+@WORKLOADS.rule(
+    "workload-token-in-secret",
+    types=kubernetes("core/v1", "Secret"),
+    severity=Severity.HIGH,
+    controls=("Kubernetes: ServiceAccount token Secrets",),
+    remediation="Let pods mount a projected token, which expires; such a Secret has a token without an end.",
+    url="https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets",
+)
+def token_in_secret(resource: Resource, _: Options) -> Verdicts:
+    """Refuse Secrets into which Kubernetes writes a token of a ServiceAccount that does not expire."""
+
+    def check(kind: Value) -> Verdicts:
+        if kind.text() == "kubernetes.io/service-account-token":
+            yield disallowed(kind, "mount a projected token")
+
+    yield from check_each((item.value["type"] for item in objects(resource)), check)
