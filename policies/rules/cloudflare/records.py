@@ -1,11 +1,17 @@
 """Rules on Cloudflare records: proxy, wildcards, comments and tags."""
 
+import re
+
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.patterns import patterns
 from policies.engine.rule import Finding, Option, Options, Resource, Verdicts, expected
 from policies.engine.topics import CLOUDFLARE
 from policies.model.cloudflare.zones import RECORDS
+
+AWS_NAME = re.compile(r"\.(amazonaws\.com|awsglobalaccelerator\.com|on\.aws)\.?$", re.IGNORECASE)
+"""Ends of the names of load balancers, accelerators and endpoints in AWS (AWS General Reference, service
+endpoints)."""
 
 
 @CLOUDFLARE.rule(
@@ -29,17 +35,21 @@ from policies.model.cloudflare.zones import RECORDS
     },
 )
 def proxied(resource: Resource, options: Options) -> Verdicts:
-    """Require the Cloudflare proxy for records that point to an origin."""
-    if resource["type"].text() not in ("A", "AAAA", "CNAME") or (resource["name"].text() or "").startswith(
-        "_"
-    ):
+    """Require the Cloudflare proxy for records that point to an origin.
+
+    A CNAME record whose name begins with `_` belongs to a service such as a check of ownership, unless its
+    target is of this stack or in AWS.
+    """
+    record_type, value = resource["type"].text(), resource["proxied"]
+    if record_type not in ("A", "AAAA", "CNAME") or value.flag() is True:
         return
-    value = resource["proxied"]
-    if value.flag() is not True:
-        target = resource["content"] if resource["value"].absent else resource["value"]
-        allowed = patterns(options["unproxied"]) or []
-        if not any(pattern.fullmatch(target.text() or "") for pattern in allowed):
-            yield expected(value, "true")
+    path = "content" if resource["value"].absent else "value"
+    target = resource[path].text() or ""
+    is_service = record_type == "CNAME" and (resource["name"].text() or "").startswith("_")
+    is_origin = bool(resource.property_dependencies.get(path)) or AWS_NAME.search(target)
+    allowed = patterns(options["unproxied"]) or []
+    if not any(pattern.fullmatch(target) for pattern in allowed) and (is_origin or not is_service):
+        yield expected(value, "true")
 
 
 @CLOUDFLARE.rule(
