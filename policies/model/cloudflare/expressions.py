@@ -1,6 +1,7 @@
 """Expressions of Cloudflare's rules language: the requests to which a rule applies."""
 
 import re
+from collections.abc import Callable, Iterator
 
 from policies.model.cloudflare.expression_parser import (
     Expression,
@@ -48,15 +49,36 @@ def is_limited(expression: str) -> bool:
 
     Other expressions count as unlimited, since they may match every request.
     """
+    return _is_readable_and_limited(expression, _is_condition_limited)
+
+
+def spared_hosts(expression: str) -> frozenset[str]:
+    """Return the hosts of which an expression may match every request; empty if a path or client limits it.
+
+    The hosts are in lower case. Those that an unlimited expression names are among them.
+    """
+    if _is_readable_and_limited(expression, _is_limited_beside_host):
+        return frozenset()
+    try:
+        return frozenset(_hosts(parse(expression)))
+    except UnreadableExpressionError:
+        return frozenset()
+
+
+Condition = Callable[[tuple[str, ...], list[str]], bool]
+"""A function that tells whether a comparison is limited, and appends the networks that it names."""
+
+
+def _is_readable_and_limited(expression: str, is_condition_limited: Condition) -> bool:
     networks: list[str] = []
     try:
-        limited = _is_limited(parse(expression), networks)
+        limited = _is_limited(parse(expression), networks, is_condition_limited)
     except UnreadableExpressionError:
         return False
     return limited and not is_world(*networks)
 
 
-def _is_limited(expression: Expression, networks: list[str]) -> bool:
+def _is_limited(expression: Expression, networks: list[str], is_condition_limited: Condition) -> bool:
     """Return True if an expression is limited; append the networks that it names.
 
     What `xor` matches, one of its operands matches, too. A negation never counts as limited, since it matches
@@ -65,9 +87,39 @@ def _is_limited(expression: Expression, networks: list[str]) -> bool:
     if expression.operator == "not":
         return False
     if not expression.operator:
-        return _is_condition_limited(expression.tokens, networks)
-    operands = [_is_limited(operand, networks) for operand in expression.operands]
+        return is_condition_limited(expression.tokens, networks)
+    operands = [_is_limited(operand, networks, is_condition_limited) for operand in expression.operands]
     return any(operands) if expression.operator == "and" else all(operands)
+
+
+def _hosts(expression: Expression) -> Iterator[str]:
+    """Yield the hosts in comparisons that name whole hosts, in lower case."""
+    for operand in expression.operands:
+        yield from _hosts(operand)
+    yield from _hosts_of_condition(expression.tokens)
+
+
+def _hosts_of_condition(tokens: tuple[str, ...]) -> list[str]:
+    match tokens:
+        case (field, *rest) if field == _HOST:
+            return [value.strip('"').lower() for value in _values(rest)]
+        case ("starts_with", "(", field, ",", beginning, ")") if field.endswith("full_uri"):
+            return _whole_host(beginning)
+        case (field, "matches" | "~", pattern) if field.endswith("full_uri"):
+            return _whole_host(_beginning(pattern))
+        case _:
+            return []
+
+
+def _whole_host(beginning: str) -> list[str]:
+    """Return the host in the beginning of a full URI that has no path; a part of a host counts as a host."""
+    host, _, path = beginning.strip('"').partition("://")[2].partition("/")
+    return [] if path.strip("/") else [host.lower()]
+
+
+def _is_limited_beside_host(tokens: tuple[str, ...], networks: list[str]) -> bool:
+    """Return True if a comparison is limited, and more than a host limits it."""
+    return not _hosts_of_condition(tokens) and _is_condition_limited(tokens, networks)
 
 
 def _is_condition_limited(tokens: tuple[str, ...], networks: list[str]) -> bool:

@@ -16,8 +16,8 @@ from policies.engine.rule import (
 )
 from policies.engine.topics import CLOUDFLARE
 from policies.model.checks import guarded
-from policies.model.cloudflare.expressions import is_limited, matches_everything
-from policies.model.cloudflare.zones import OVERRIDE, SETTING, Zones
+from policies.model.cloudflare.expressions import is_limited, matches_everything, spared_hosts
+from policies.model.cloudflare.zones import OVERRIDE, RECORDS, SETTING, Zones
 from policies.model.property_values import Value
 
 RULESET = "cloudflare:index/ruleset:Ruleset"
@@ -74,9 +74,10 @@ def managed_rules(stack: Stack, options: Options) -> Verdicts:
     """Require the stack that owns a zone to run one of Cloudflare's managed rulesets on all requests.
 
     Cloudflare refuses a second ruleset of a phase, so each of several must do so: either may be the refused
-    one. A ruleset of another kind does nothing unless another one executes it.
+    one. A ruleset of another kind does nothing unless another one executes it. No rule may spare all requests
+    to a host for which the stack declares a record.
     """
-    zones = Zones(stack)
+    zones, hosts = Zones(stack), _hosts(stack)
     protected: dict[str | None, bool] = {}
     unknown: Unknown | None = None
     for ruleset in stack.of((RULESET,)):
@@ -87,12 +88,38 @@ def managed_rules(stack: Stack, options: Options) -> Verdicts:
             zone = zones.of(ruleset)
             executes = any(_executes(rule, options["rulesets"]) for rule in ruleset["rules"].items())
             protected[zone] = executes and protected.get(zone, True)
+            yield from guarded(_spared(ruleset, hosts), ruleset.urn)
     for zone, urn in _owners(stack, zones).items():
         if protected.get(zone):
             continue
         yield unknown or Finding(
             "the zone", "without managed rules", f"execute a managed ruleset in {MANAGED_PHASE}", urn=urn
         )
+
+
+def _hosts(stack: Stack) -> frozenset[str]:
+    """Return the known names of the records with which the stack publishes a host."""
+    names = (
+        record["name"].text()
+        for record in stack.of(RECORDS)
+        if record["name"].known and record["type"].known and record["type"].text() in ("A", "AAAA", "CNAME")
+    )
+    return frozenset(name.lower() for name in names if name)
+
+
+def _spared(ruleset: Resource, hosts: frozenset[str]) -> Verdicts:
+    """Report the rules of managed rules that all requests to one of these hosts skip.
+
+    The rule `weakened` reports what is unknown of a rule.
+    """
+    for rule in ruleset["rules"].items():
+        parameters, expression = rule["actionParameters"], rule["expression"]
+        parts = (rule, rule["action"], rule["enabled"], expression, parameters)
+        if not all(part.known for part in parts) or rule["action"].text() != "skip" or not _is_enabled(rule):
+            continue
+        skips_all = not (parameters["ruleset"].absent and parameters["rulesets"].absent)
+        if skips_all and hosts & spared_hosts(expression.text() or ""):
+            yield ruleset.attach(disallowed(expression, _LIMIT))
 
 
 def _executes(rule: Value, rulesets: list[str]) -> bool:
@@ -187,7 +214,8 @@ def _rule(rule: Value) -> Verdicts:
             ("rulesets", not parameters["rulesets"].absent),
             ("products", bool(products)),
         ):
-            if present and not _is_limited(rule):
+            is_firewall = name != "products" or "waf" in products
+            if present and not (_is_limited_to_one_host(rule) if is_firewall else _is_limited(rule)):
                 yield disallowed(parameters[name], _LIMIT)
     elif action == "execute":
         yield from _overrides(parameters["overrides"])
@@ -207,6 +235,14 @@ WAF, skip options)."""
 
 def _is_limited(rule: Value) -> bool:
     return is_limited(rule["expression"].text() or "")
+
+
+def _is_limited_to_one_host(rule: Value) -> bool:
+    """Return True if a rule is limited by more than hosts, or by one host.
+
+    Together, several hosts may be all of the zone, but one is Cloudflare's own example of an exception.
+    """
+    return _is_limited(rule) and len(spared_hosts(rule["expression"].text() or "")) <= 1
 
 
 def _overrides(overrides: Value) -> Verdicts:

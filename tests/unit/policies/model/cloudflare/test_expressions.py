@@ -1,6 +1,6 @@
 import pytest
 
-from policies.model.cloudflare.expressions import is_limited, matches_everything
+from policies.model.cloudflare.expressions import is_limited, matches_everything, spared_hosts
 from tests.support.rows import each_row
 
 LIMITED = (
@@ -113,3 +113,26 @@ def test_an_expression_that_may_match_every_request_is_not_limited(expression: s
 )
 def test_only_expressions_of_a_known_form_match_everything(expression: str | None, result: bool) -> None:
     assert matches_everything(expression) is result
+
+
+@pytest.mark.parametrize(
+    ("expression", "hosts"),
+    [
+        ('http.host in {"A.dev" "b.a.dev"}', {"a.dev", "b.a.dev"}),
+        ('http.host eq "a.dev" or http.host eq "b.a.dev"', {"a.dev", "b.a.dev"}),
+        ('http.host eq "a.dev" and http.request.uri.path eq "/b"', set[str]()),
+        ('http.host eq "a.dev" or http.request.uri.path eq "/b"', {"a.dev"}),
+        ('http.host eq "a.dev" and not http.request.uri.path eq "/b"', {"a.dev"}),
+        ('http.host eq "a.dev" and ip.src eq 192.0.2.1', set[str]()),
+        ('starts_with(http.request.full_uri, "https://a.dev/")', {"a.dev"}),
+        ('starts_with(http.request.full_uri, "https://a.dev")', {"a.dev"}),
+        ('starts_with(http.request.full_uri, "https://a.dev/b")', set[str]()),
+        ("ip.src eq 192.0.2.1", set[str]()),
+        ("true", set[str]()),
+        ("(", set[str]()),
+    ],
+)
+def test_the_hosts_that_an_expression_spares_are_those_without_another_limit(
+    expression: str, hosts: set[str]
+) -> None:
+    assert spared_hosts(expression) == hosts
