@@ -1,5 +1,7 @@
 """Rules on Cloudflare's firewall: managed rules, overrides that weaken it, authenticated origin pulls."""
 
+from ipaddress import ip_network
+
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine.rule import (
@@ -22,6 +24,7 @@ from policies.model.property_values import Value
 
 RULESET = "cloudflare:index/ruleset:Ruleset"
 PAGE_RULE = "cloudflare:index/pageRule:PageRule"
+ACCESS_RULE = "cloudflare:index/accessRule:AccessRule"
 PULLS = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
 MANAGED_PHASE = "http_request_firewall_managed"
 WEAK_LEVELS = ("off", "essentially_off")
@@ -139,7 +142,7 @@ def _executes(rule: Value, rulesets: list[str]) -> bool:
 
 @CLOUDFLARE.rule(
     "cloudflare-firewall-weakened",
-    types=(RULESET, PAGE_RULE, SETTING, OVERRIDE),
+    types=(RULESET, PAGE_RULE, SETTING, OVERRIDE, ACCESS_RULE),
     severity=Severity.HIGH,
     controls=("Cloudflare WAF: exceptions", "Cloudflare Rules: configuration rules"),
     remediation="Remove the override, or limit it to the rule of the managed ruleset that misfires.",
@@ -149,9 +152,11 @@ def weakened(resource: Resource, _: Options) -> Verdicts:
     """Refuse rules and settings that turn off managed rules, the security level, or the browser check.
 
     A rule may exempt requests from the browser check, or from the rest of a ruleset, if its expression names
-    their path or address.
+    their path or address. An IP Access rule may allow an address or a small network.
     """
-    if resource.type == PAGE_RULE:
+    if resource.type == ACCESS_RULE:
+        yield from _access_rule(resource)
+    elif resource.type == PAGE_RULE:
         if resource["status"].text() != "disabled":
             yield from guarded(_page_rule(resource["actions"]))
             yield from guarded(_page_check(resource))
@@ -165,6 +170,37 @@ def weakened(resource: Resource, _: Options) -> Verdicts:
             yield from guarded(_on(settings[name]))
     else:
         yield from check_each(resource["rules"].items(), _rule)
+
+
+SHORTEST_PREFIXES = {4: 24, 6: 48}
+"""The lengths of the prefixes of the largest networks of one company, by the version of IP.
+
+Cloudflare takes /16 and /24 of IPv4, and /32, /48, /64 and /128 of IPv6 (WAF, IP Access rules, parameters).
+"""
+
+
+def _access_rule(rule: Resource) -> Verdicts:
+    """Refuse to allow a country, the network of a provider, or a large part of it.
+
+    Allowed visitors skip all checks, the WAF included, and those of a country the browser check and the
+    Under Attack mode (Cloudflare, WAF, IP Access rules, actions).
+    """
+    if rule["mode"].text() == "whitelist":
+        target, value = rule.at("configuration.target"), rule.at("configuration.value")
+        if target.text() in ("asn", "country"):
+            yield disallowed(target, "allow single addresses or networks instead")
+        elif not _is_small(value.text() or ""):
+            largest = " or ".join(f"/{prefix} (IPv{ip})" for ip, prefix in SHORTEST_PREFIXES.items())
+            yield disallowed(value, f"allow networks of at most {largest}")
+
+
+def _is_small(text: str) -> bool:
+    """Return True for an address or a network that is not larger than these; False for other strings."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= SHORTEST_PREFIXES[network.version]
 
 
 def _page_rule(actions: Value) -> Verdicts:
