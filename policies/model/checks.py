@@ -1,11 +1,20 @@
 """Shared checks of booleans and of policy statements."""
 
+import re
 from collections.abc import Callable
 
 from policies.engine.rule import Unknown, Verdicts, disallowed, expected, unreadable
 from policies.model.aws.iam_documents import Statement, statement_of, statement_values
 from policies.model.networks import is_world
 from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
+
+DEPUTIES = re.compile(r"(s3|sns|cloudfront)\.amazonaws\.com(\.cn)?")
+"""The services that deliver or read for whoever configures them, and that always name their source.
+
+Sources of the examples with a condition: S3 user guide, grant-destinations-permissions-to-s3; SNS guide,
+sns-access-policy-use-cases, for queues; CloudFront guide, private-content-restricting-access-to-s3. The
+pattern omits services that AWS shows without a condition: EventBridge, whose guide allows none in the policy
+of a topic (eb-use-resource-based, Amazon SNS permissions), and CloudTrail, whose default policy has none."""
 
 
 def guarded(verdicts: Verdicts, urn: str | None = None) -> Verdicts:
@@ -46,8 +55,10 @@ def check_each_statement(document: Value, check: Callable[[Statement], Verdicts]
         yield from guarded(evaluate(value))
 
 
-def open_to_everybody(document: Value, remedy: str) -> Verdicts:
+def open_to_everybody(document: Value, remedy: str, services: re.Pattern[str] | None = None) -> Verdicts:
     """Report statements that allow access to everybody, without a condition that names the principals.
+
+    The services, if any, are those that need a condition that names their source.
 
     Statements for parts of the internet count together. All are reported, so that one which is older than a
     pull request hides none of the others.
@@ -55,7 +66,7 @@ def open_to_everybody(document: Value, remedy: str) -> Verdicts:
     limited: list[Statement] = []
 
     def check(statement: Statement) -> Verdicts:
-        if statement.open:
+        if statement.open or (services is not None and statement.from_any_account(services)):
             yield disallowed(statement.named, remedy)
         elif statement.networks:
             limited.append(statement)

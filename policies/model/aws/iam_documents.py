@@ -170,6 +170,18 @@ class Statement:
         everybody = self.everybody or not self.value["NotPrincipal"].absent
         return self.allows and everybody and not any(condition.names_owners for condition in self.conditions)
 
+    def from_any_account(self, services: re.Pattern[str]) -> bool:
+        """Return True if it allows one of these services to act for every account.
+
+        A service calls for whoever tells it to. Only the source that it sends along, such as aws:SourceArn or
+        aws:SourceAccount, tells the accounts apart (IAM User Guide, The confused deputy problem).
+        """
+        callers = [name for kind, name in _principals(self.value["Principal"]) if kind == "Service"]
+        named = any(
+            services.fullmatch((name.text() or "").lower()) for name in sorted(callers, key=_is_unknown)
+        )
+        return self.allows and named and not any(condition.names_owners for condition in self.conditions)
+
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks to which a statement for everybody is limited, if nothing else limits it."""

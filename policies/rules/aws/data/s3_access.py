@@ -14,7 +14,7 @@ from policies.engine.rule import (
 from policies.engine.topics import S3
 from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, each_bucket_or_part, part_types
 from policies.model.aws.iam_documents import Statement
-from policies.model.checks import check_each_statement, must_be_true, open_to_everybody
+from policies.model.checks import DEPUTIES, check_each_statement, must_be_true, open_to_everybody
 from policies.model.property_values import Value
 
 
@@ -186,9 +186,11 @@ POLICIES = dict.fromkeys((*part_types("Policy"), *BUCKETS, ACCESS_POINT), "polic
     ),
 )
 def any_principal(resource: Resource, _: Options) -> Verdicts:
-    """Refuse policies of buckets, access points and tables that allow access to everybody."""
+    """Refuse policies of buckets, access points and tables that allow access to everybody, also through a
+    service such as CloudFront, which reads for the distributions of every account.
+    """
     remedy = "name the principals, or add a condition that narrows them"
-    yield from open_to_everybody(resource.at(POLICIES[resource.type]), remedy)
+    yield from open_to_everybody(resource.at(POLICIES[resource.type]), remedy, DEPUTIES)
 
 
 @S3.rule(

@@ -1,5 +1,6 @@
 """The rule on resources that everybody may use, by a policy, a permission or a setting."""
 
+import re
 from dataclasses import dataclass
 
 from pulumi_policy import Severity
@@ -7,7 +8,7 @@ from pulumi_policy import Severity
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import elements, has_owner
-from policies.model.checks import open_to_everybody
+from policies.model.checks import DEPUTIES, open_to_everybody
 from policies.model.property_values import Value
 
 DOCUMENTS = {
@@ -57,6 +58,14 @@ The list omits policies that name everybody by design, because the service check
 of APIs, search domains, file systems and VPC Lattice's services."""
 
 
+FUNCTION_POLICY = "aws:lambda/resourcePolicy:ResourcePolicy"
+CALLERS = re.compile(r"(?!replicator\.lambda\.)[a-z0-9.-]{1,63}\.amazonaws\.com(\.cn)?")
+"""The services that call functions, for resources of every account if no source or account is named.
+
+Sources: Checkov, CKV_AWS_364; Trivy, AVD-AWS-0067; AWS Config, lambda-function-public-access-prohibited, for
+S3. Lambda@Edge's replicator calls no function, but copies it (AWS managed policies, AWSLambdaReplicator)."""
+
+
 @dataclass(frozen=True)
 class Share:
     """A property whose value can stand for everybody."""
@@ -66,6 +75,8 @@ class Share:
     everybody: str
     limits: tuple[str, ...] = ()
     """Properties of which each limits everybody to an account, an organization or a source that it names."""
+    services: re.Pattern[str] | None = None
+    """The services that stand for everybody as well, since they act for every account."""
 
 
 SHARES = {
@@ -82,7 +93,7 @@ SHARES = {
     "aws:lambda/functionUrl:FunctionUrl": Share("authorizationType", "NONE"),
     "aws:lambda/layerVersionPermission:LayerVersionPermission": Share("principal", "*", ("organizationId",)),
     "aws:lambda/permission:Permission": Share(
-        "principal", "*", ("principalOrgId", "sourceAccount", "sourceArn")
+        "principal", "*", ("principalOrgId", "sourceAccount", "sourceArn"), CALLERS
     ),
     "aws:rds/clusterSnapshot:ClusterSnapshot": Share("sharedAccounts", "all"),
     "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": Share("sharedAccounts", "all"),
@@ -102,22 +113,26 @@ REMEDY = "name the accounts, roles or sources that use the resource"
     "shared-with-everybody",
     types=DOCUMENTS.keys() | SHARES.keys(),
     severity=Severity.CRITICAL,
-    controls=("FSBP Lambda.1", "FSBP RDS.1", "FSBP SNS.4", "FSBP SQS.3", "CKV_AWS_258"),
+    controls=("FSBP Lambda.1", "FSBP RDS.1", "FSBP SNS.4", "FSBP SQS.3", "CKV_AWS_258", "CKV_AWS_364"),
     remediation="Name the accounts or roles, or add a condition that names their organization or the source.",
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
 )
 def everybody(resource: Resource, _: Options) -> Verdicts:
-    """Refuse policies, permissions and settings that let everybody use a resource or copy its data."""
+    """Refuse policies, permissions and settings that let everybody use a resource or copy its data.
+
+    A service that acts for every account, such as S3 or each caller of a function, needs a source.
+    """
     if resource.type in DOCUMENTS:
-        yield from open_to_everybody(resource[DOCUMENTS[resource.type]], REMEDY)
+        services = CALLERS if resource.type == FUNCTION_POLICY else DEPUTIES
+        yield from open_to_everybody(resource[DOCUMENTS[resource.type]], REMEDY, services)
         return
     share = SHARES[resource.type]
 
     def check(value: Value) -> Verdicts:
         names = [name.strip().lower() for name in (value.text() or "").split(",")]
-        if share.everybody.lower() in names and all(
-            not has_owner(resource.at(name).text() or "") for name in share.limits
-        ):
+        service = share.services is not None and any(map(share.services.fullmatch, names))
+        shared = service or share.everybody.lower() in names
+        if shared and all(not has_owner(resource.at(name).text() or "") for name in share.limits):
             yield disallowed(value, REMEDY)
 
     yield from check_each(_reached(resource.props, share.path), check)
