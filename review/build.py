@@ -26,6 +26,7 @@ from review.findings import (
     unevaluated_files,
     unknown_values,
 )
+from review.findings.locks import weaker_locks
 from review.left_objects import left_resources
 from review.merging import Merging
 from review.model import Change, Finding, Property, Report, SettingChange, StackReport, list_all, list_first
@@ -252,8 +253,8 @@ def _add_stack(
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
     long = changed_lookups.find_long_lookups(stack)
-    deleted = risks.find_possibly_deleted(stack)
-    resources = chain(deleted, addresses, versions, settings, names, kept, shared, unknown, literals)
+    deleted, locks = risks.find_possibly_deleted(stack), weaker_locks.find_weaker_locks(stack)
+    resources = chain(deleted, locks, addresses, versions, settings, names, kept, shared, unknown, literals)
     rows = chain(resources, undecided)
     findings += [_apply_waiver(finding, of_review, stack, urn) for urn, finding in rows]
     named = chain(output, hidden, copied, unneeded, secret, failed, long)

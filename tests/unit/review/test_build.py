@@ -45,6 +45,23 @@ def test_a_waived_finding_does_not_block(tmp_path: Path) -> None:
     assert waived.findings[0].waiver.startswith("waived until ")
 
 
+def test_a_lifted_lock_blocks_until_it_is_waived(tmp_path: Path) -> None:
+    inputs = {"bucket": "records", "rule": {"defaultRetention": {"mode": "COMPLIANCE", "days": 365}}}
+    lock = resource("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration", "old", inputs)
+    match = [{"policies": ["lock-weakened"], "targets": [lock.urn]}]
+    waiver = WAIVER | {"expires": utc_day(), "match": match}
+    for code, waivers in (1, []), (0, [waiver]):
+        folder = tmp_path / str(code)
+        (folder / "review").mkdir(parents=True)
+        (folder / "review" / "waivers.yaml").write_text(yaml.safe_dump(waivers))
+        deletion = stack(Step("delete", lock, None))
+        built = build(BASE_TO_HEAD, ("base", "head"), [deletion], build_mask([]), (folder, folder))
+        assert (built.code, {finding.policy for finding in built.findings}) == (
+            code,
+            {"lock-weakened", "deleted"},
+        )
+
+
 def test_a_finding_names_its_expired_waiver_and_blocks(tmp_path: Path) -> None:
     expired = report(tmp_path, -1)
     assert (expired.code, expired.findings[0].waiver, expired.notes[1:]) == (1, "", [])

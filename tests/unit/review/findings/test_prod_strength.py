@@ -36,7 +36,7 @@ STRONG: dict[str, dict[str, Any]] = {
     INSTANCE: {"multiAz": True, "backupRetentionPeriod": 14, "deletionProtection": True},
     PODS: {"spec": {"replicas": 3}},
     BUDGET: {"spec": {"maxUnavailable": 1}},
-    LOCK: {"rule": {"defaultRetention": {"days": 30}}},
+    LOCK: {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "days": 30}}},
     SUBNET: {},
     GATEWAY: {},
     GOAL: {},
@@ -136,7 +136,7 @@ def with_value(kind: str, path: str, value: Any) -> dict[str, Any]:
     return {name: inputs}
 
 
-DAYS = "rule.defaultRetention.days"
+DAYS, MODE = "rule.defaultRetention.days", "rule.defaultRetention.mode"
 DAILY: dict[str, Any] = STRONG[PLAN]["rules"][0]
 WEAKER: list[tuple[str, str, Any, str]] = [
     (INSTANCE, "multiAz", False, "zones: multiAz is false in prod and true in stg"),
@@ -149,6 +149,7 @@ WEAKER: list[tuple[str, str, Any, str]] = [
     (SCALER, "spec.maxReplicas", 8, "replicas: spec.maxReplicas is 8 in prod and 9 in stg"),
     (LOG, "retentionInDays", 7, "retention: retentionInDays is 7 in prod and 30 in stg"),
     (LOCK, DAYS, 7, f"retention: {DAYS} is 7 in prod and 30 in stg"),
+    (LOCK, MODE, "GOVERNANCE", f"retention: {MODE} is GOVERNANCE in prod and COMPLIANCE in stg"),
     (ZONE, "value", "1.0", "TLS: value is 1.0 in prod and 1.2 in stg"),
     (
         LIFECYCLE,

@@ -1,0 +1,1 @@
+"""Locks that keep data from deletion."""

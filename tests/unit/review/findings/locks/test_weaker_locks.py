@@ -1,0 +1,182 @@
+"""Tests of findings on locks of data that are lifted or get weaker."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from review.findings.locks.weaker_locks import LOCKS, find_weaker_locks
+from review.model import Finding
+from review.stacks.engine_run import Step
+from review.stacks.resources import Resource
+from tests.support.review.stacks import resource, stack
+
+LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+LOCK_V2 = "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV2"
+BUCKET, BUCKET_V2 = "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"
+VAULT = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+BIN = "aws:rbin/rule:Rule"
+
+Inputs = dict[str, Any]
+
+
+def retention(mode: str = "COMPLIANCE", **period: Any) -> Inputs:
+    """Return the inputs of a default retention."""
+    return {"bucket": "records", "rule": {"defaultRetention": {"mode": mode, **period}}}
+
+
+def of_bucket(*path: Any, **period: Any) -> Inputs:
+    """Return the inputs of a bucket with a default retention at a path of keys and places."""
+    value: Any = {"mode": "COMPLIANCE", **period}
+    for key in reversed(path):
+        value = [value] if key == 0 else {key: value}
+    return {"objectLockConfiguration": value}
+
+
+def in_bucket(**period: Any) -> Inputs:
+    return of_bucket("rule", "defaultRetention", **period)
+
+
+def in_bucket_v2(**period: Any) -> Inputs:
+    return of_bucket("rules", 0, "defaultRetentions", 0, **period)
+
+
+def findings(op: str, kind: str, before: Inputs, after: Inputs | None, **state: Any) -> list[Finding]:
+    """Return the findings on a step with a resource of a type."""
+    old = resource(kind, "it", before, **state)
+    new = resource(kind, "it", after) if after is not None else None
+    step = Step(op, old, new)
+    rows = [*find_weaker_locks(stack(step))]
+    assert all(urn == step.resource.urn for urn, _ in rows)
+    return [finding for _, finding in rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "values"),
+    [
+        (LOCK, retention(days=30), "rule.defaultRetention.mode COMPLIANCE, rule.defaultRetention.days 30"),
+        (LOCK_V2, retention(years=1), "rule.defaultRetention.mode COMPLIANCE, rule.defaultRetention.years 1"),
+        (VAULT, {"minRetentionDays": 7, "changeableForDays": 3}, "minRetentionDays 7, changeableForDays 3"),
+        (VAULT, {"backupVaultName": "a"}, "without a time"),
+        (BIN, {"retentionPeriod": {"retentionPeriodValue": 9}}, "retentionPeriod.retentionPeriodValue 9"),
+    ],
+)
+def test_a_deleted_lock_blocks(kind: str, inputs: Inputs, values: str) -> None:
+    (finding,) = findings("delete", kind, inputs, None)
+    assert (finding.policy, finding.level, finding.blocks) == ("lock-weakened", "mandatory", True)
+    assert finding.message == f"the lock is lifted ({values}): {LOCKS[kind].effect}"
+    assert finding.type == kind
+    assert findings("delete", kind, inputs, None, retainOnDelete=True) == []
+    assert findings("delete", kind, inputs, None, external=True) == []
+
+
+@pytest.mark.parametrize(
+    ("op", "kind", "before", "after", "change"),
+    [
+        ("update", LOCK, retention(days=365), retention(days=1), "rule.defaultRetention.days 365 → 1"),
+        ("update", LOCK, retention(years=2), retention(years=1), "rule.defaultRetention.years 2 → 1"),
+        (
+            "update",
+            LOCK,
+            retention(years=1),
+            retention(days=364),
+            "rule.defaultRetention.days absent → 364, rule.defaultRetention.years 1 → absent",
+        ),
+        (
+            "update",
+            LOCK,
+            retention("COMPLIANCE", days=7),
+            retention("GOVERNANCE", days=9),
+            "rule.defaultRetention.mode COMPLIANCE → GOVERNANCE",
+        ),
+        ("update", LOCK, retention(days=7), retention(days="any"), 'rule.defaultRetention.days 7 → "any"'),
+        (
+            "update",
+            BUCKET,
+            in_bucket(days=7),
+            in_bucket(days=6),
+            "objectLockConfiguration.rule.defaultRetention.days 7 → 6",
+        ),
+        (
+            "update",
+            BUCKET_V2,
+            in_bucket_v2(days=7),
+            in_bucket_v2(days=6),
+            "objectLockConfiguration.rules[0].defaultRetentions[0].days 7 → 6",
+        ),
+        ("replace", VAULT, {"minRetentionDays": 7}, {"minRetentionDays": 1}, "minRetentionDays 7 → 1"),
+        ("replace", VAULT, {"minRetentionDays": 7}, {}, "minRetentionDays 7 → absent"),
+        ("replace", VAULT, {"changeableForDays": 3}, {}, "changeableForDays 3 → absent"),
+        ("replace", VAULT, {"changeableForDays": 3}, {"changeableForDays": 90}, "changeableForDays 3 → 90"),
+    ],
+)
+def test_a_weaker_lock_blocks(op: str, kind: str, before: Inputs, after: Inputs, change: str) -> None:
+    (finding,) = findings(op, kind, before, after)
+    assert finding.blocks
+    assert finding.message.startswith(f"the lock is weaker ({change}")
+    assert findings(op, kind, before, before) == []
+
+
+@pytest.mark.parametrize(
+    ("op", "kind", "before", "after"),
+    [
+        ("update", LOCK, retention(days=1), retention(days=365)),
+        ("update", LOCK, retention(days=365), retention(years=1)),
+        ("update", LOCK, retention("GOVERNANCE", days=7), retention("COMPLIANCE", days=7)),
+        ("update", LOCK, {"bucket": "records"}, retention(days=7)),
+        ("delete", LOCK, {"bucket": "records"}, None),
+        ("update", BUCKET, {"bucket": "a"}, {"bucket": "b"}),
+        ("replace", VAULT, {"minRetentionDays": 7}, {"minRetentionDays": 9, "changeableForDays": 3}),
+        ("replace", VAULT, {"maxRetentionDays": 7}, {"maxRetentionDays": 9}),
+        ("replace", VAULT, {"changeableForDays": 9}, {"changeableForDays": 3}),
+        ("update", "aws:s3/bucketVersioning:BucketVersioning", retention(days=7), retention(days=1)),
+    ],
+)
+def test_other_changes_of_locks_are_no_findings(
+    op: str, kind: str, before: Inputs, after: Inputs | None
+) -> None:
+    assert findings(op, kind, before, after) == []
+
+
+def test_a_lock_is_lifted_without_its_period() -> None:
+    for after in ({"bucket": "records"}, {"bucket": "records", "rule": {}}):
+        (finding,) = findings("update", LOCK, retention(days=7), after)
+        assert finding.message.startswith("the lock is lifted (rule.defaultRetention.mode COMPLIANCE, ")
+
+
+def test_a_lock_that_moves_to_another_object_is_lifted() -> None:
+    before, after = {"backupVaultName": "a", "minRetentionDays": 7}, {"backupVaultName": "b"}
+    (finding,) = findings("replace", VAULT, before, before | after)
+    assert finding.message.startswith("the lock is lifted (minRetentionDays 7)")
+    assert findings("replace", VAULT, before, before | {"maxRetentionDays": 9}) == []
+
+
+def test_a_lock_that_moves_to_another_region_is_lifted_there() -> None:
+    old, new = (resource(VAULT, "it", {"minRetentionDays": 7, "region": region}) for region in ("eu", "us"))
+    reviewed = stack(Step("replace", old, new))
+    reviewed.predicted = True
+    assert [*find_weaker_locks(reviewed)]
+
+
+def test_a_deleted_bucket_has_only_the_finding_on_its_data() -> None:
+    assert findings("delete", BUCKET, in_bucket(days=7), None) == []
+    assert findings("replace", BUCKET, in_bucket(days=7), {}) == []
+    (finding,) = findings("update", BUCKET, in_bucket(days=7), {})
+    assert finding.message.startswith("the lock is lifted")
+
+
+def test_an_alias_of_another_type_keeps_the_lock() -> None:
+    old, same, shorter = (
+        resource(LOCK_V2, "it", retention(days=7)),
+        resource(LOCK, "it", retention(days=7)),
+        resource(LOCK, "it", retention(days=6)),
+    )
+    assert [*find_weaker_locks(stack(Step("update", old, same)))] == []
+    assert [*find_weaker_locks(stack(Step("update", old, shorter)))]
+
+
+def test_a_component_is_no_lock() -> None:
+    old = Resource(
+        {"urn": f"urn:pulumi:dev::pipe::{LOCK}::it", "type": LOCK, "inputs": retention(days=7)}, Path()
+    )
+    assert [*find_weaker_locks(stack(Step("delete", old, None)))] == []
