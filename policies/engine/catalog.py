@@ -7,6 +7,7 @@ from policies.rules import ignored_changes, provider_settings, resource_types
 from policies.rules.aws import (
     account,
     cloudtrail,
+    codebuild,
     deletion_protection,
     ecr,
     eks,
@@ -96,6 +97,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         backup,
         vpc,
         cloudtrail,
+        codebuild,
         account,
     ),
     "AWS compute": (instance_metadata, volumes, plain_secrets),

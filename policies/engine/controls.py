@@ -55,6 +55,7 @@ PAGES = {
     r"EKS best practices: .*": (f"{_AWS}/eks/latest/best-practices/identity-and-access-management.html"),
     r"RDS user guide: Extended .*": (f"{_AWS}/AmazonRDS/latest/UserGuide/extended-support.html"),
     r"RDS user guide: password .*": (f"{_AWS}/AmazonRDS/latest/UserGuide/rds-secrets-manager.html"),
+    r"CodeBuild: best practices for webhooks": f"{_AWS}/codebuild/latest/userguide/webhooks.html",
     r"AWS: data perimeter": (f"{_AWS}/IAM/latest/UserGuide/access_policies_data-perimeters.html"),
     r"Well-Architected SEC01-BP01": (
         f"{_AWS}/wellarchitected/latest/framework/sec_securely_operate_multi_accounts.html"
