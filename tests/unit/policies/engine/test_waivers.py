@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+import policies
 from policies.engine.catalog import BY_NAME
 from policies.engine.waivers import Waivers, is_target, load, utc_day
 
+PACK = Path(policies.__file__).parent
 TODAY = date(2026, 7, 1)
 RULE = "workload-image-latest"
 GOOD: dict[str, Any] = {
@@ -240,3 +242,22 @@ def test_a_waiver_expires_by_the_day_of_utc_wherever_the_pack_runs() -> None:
     before = datetime.now(UTC).date()
     days = [utc_day(), Waivers().today, load([]).today]
     assert {*days} <= {before, datetime.now(UTC).date()}
+
+
+@pytest.mark.parametrize(
+    ("types", "name", "is_waived"),
+    [
+        ("DataJobs$kubernetes:batch/v1:CronJob", "data-jobs-backup", True),
+        ("DataJobs$kubernetes:batch/v1:CronJob", "data-jobs-restore", True),
+        ("DataJobs$kubernetes:batch/v1:Job", "data-jobs-roles", True),
+        ("TlsProxy$kubernetes:apps/v1:Deployment", "tls-proxy", True),
+        ("DataJobs$kubernetes:apps/v1:Deployment", "data-jobs-backup", False),
+        ("DataJobs$kubernetes:batch/v1:Job", "data-jobs-other", False),
+        ("DataJobs$kubernetes:batch/v1:Job", "data-jobs-migrate", False),
+    ],
+)
+def test_the_waiver_of_images_names_the_workloads(types: str, name: str, is_waived: bool) -> None:
+    waivers = load(BY_NAME, date(2026, 12, 1), PACK / "waivers.yaml")
+    for stack in ("dev", "stg", "prod"):
+        urn = f"urn:pulumi:{stack}::pipe::pipe:kubernetes:{types}::{name}"
+        assert bool(waivers.of("workload-image-without-digest", urn)) is is_waived
