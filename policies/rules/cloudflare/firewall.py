@@ -39,6 +39,16 @@ Source: Cloudflare, WAF, managed rules, "Available managed rulesets". The check 
 is another one, looks at logins only.
 """
 
+DECIDING_RULE = "6179ae15870a4bb7b2d480d4843b323c"
+"""The last rule of the OWASP Core Ruleset. Only this one acts, if the others add up to a score.
+
+Source: Cloudflare, WAF, OWASP Core Ruleset, "Configure via API".
+"""
+LOWEST_THRESHOLD = 60
+"""The score from which the OWASP Core Ruleset acts at the latest of Cloudflare's levels, Low (concepts)."""
+INSENSITIVE = "eoff"
+"""The sensitivity level "Essentially Off" of rules against DDoS (Cloudflare, DDoS, override parameters)."""
+
 
 def _is_enabled(rule: Value) -> bool:
     return rule["enabled"].flag() is not False
@@ -249,12 +259,19 @@ def _rule(rule: Value) -> Verdicts:
             ("ruleset", not parameters["ruleset"].absent),
             ("rulesets", not parameters["rulesets"].absent),
             ("products", bool(products)),
+            ("rules", DECIDING_RULE in _rules_to_skip(parameters)),
         ):
             is_firewall = name != "products" or "waf" in products
             if present and not (_is_limited_to_one_host(rule) if is_firewall else _is_limited(rule)):
                 yield disallowed(parameters[name], _LIMIT)
     elif action == "execute":
         yield from _overrides(parameters["overrides"])
+
+
+def _rules_to_skip(parameters: Value) -> set[str]:
+    """Return the IDs of the single rules that a rule skips; before version 6, commas separate them."""
+    texts = (text for rules in parameters["rules"].entries().values() for text in rules.texts())
+    return {name.strip() for text in texts for name in text.split(",")}
 
 
 def _phase(phase: Value) -> Verdicts:
@@ -282,12 +299,26 @@ def _is_limited_to_one_host(rule: Value) -> bool:
 
 
 def _overrides(overrides: Value) -> Verdicts:
-    """Check the overrides of a whole ruleset and of its categories; single rules may be switched off."""
+    """Check overrides of a ruleset and its categories; single rules may be off, but not the deciding one."""
     for value in (overrides, *overrides["categories"].items()):
-        if value["enabled"].flag() is False:
-            yield expected(value["enabled"], "true")
-        if value["action"].text() == "log":
-            yield disallowed(value["action"], "let the ruleset block")
+        yield from guarded(_effect(value))
+        if value["sensitivityLevel"].text() == INSENSITIVE:
+            yield disallowed(value["sensitivityLevel"], "lower that of the rule that misfires")
+    yield from check_each(overrides["rules"].items(), _deciding_rule)
+
+
+def _effect(override: Value) -> Verdicts:
+    if override["enabled"].flag() is False:
+        yield expected(override["enabled"], "true")
+    if override["action"].text() == "log":
+        yield disallowed(override["action"], "let the ruleset block")
+
+
+def _deciding_rule(override: Value) -> Verdicts:
+    if override["id"].text() == DECIDING_RULE:
+        yield from _effect(override)
+        if (override["scoreThreshold"].number() or 0) > LOWEST_THRESHOLD:
+            yield expected(override["scoreThreshold"], f"at most {LOWEST_THRESHOLD}")
 
 
 @CLOUDFLARE.stack_rule(

@@ -46,13 +46,14 @@ FREE_MAPS = frozenset(
         "matchLabels",
         "nodeSelector",
         "requests",
+        "rules",
         "selector",
         "stringData",
         "tags",
         "variables",
     }
 )
-"""Maps with keys that the program or the cluster chooses, or that IAM defines."""
+"""Maps with keys that the program or the cluster chooses, or that IAM or Cloudflare defines."""
 
 OF_OTHERS = {
     # names of older versions of the SDK, which programs and states may still have
