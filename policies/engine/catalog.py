@@ -15,7 +15,7 @@ from policies.rules.aws import (
     security_groups,
     vpc,
 )
-from policies.rules.aws.compute import instance_metadata, plain_secrets, volumes
+from policies.rules.aws.compute import instance_metadata, plain_secrets, public_addresses, volumes
 from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
 from policies.rules.aws.iam import attachments, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
@@ -100,7 +100,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         codebuild,
         account,
     ),
-    "AWS compute": (instance_metadata, volumes, plain_secrets),
+    "AWS compute": (instance_metadata, volumes, plain_secrets, public_addresses),
     "AWS network": (load_balancer_settings, network_acls, split_networks),
     "AWS data": (rds_operation, kms_decryption),
     "Cloudflare": (zones, records, firewall, path_segments, origins, access),

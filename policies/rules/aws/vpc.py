@@ -23,7 +23,7 @@ from policies.model.networks import DEFAULT_SECURITY_GROUP
 from policies.model.property_values import Value
 from policies.model.references import referents
 
-NETWORK = ("aws:ec2/vpc:Vpc",)
+NETWORK = ("aws:ec2/vpc:Vpc", "aws:ec2/defaultVpc:DefaultVpc")
 VPC = Topic(
     framework="CIS AWS Foundations",
     tags=("aws", "network"),
