@@ -20,7 +20,7 @@ from policies.engine.topics import CLOUDFLARE
 from policies.model.checks import guarded
 from policies.model.cloudflare.expressions import is_limited, matches_everything, spared_hosts
 from policies.model.cloudflare.zones import OVERRIDE, RECORDS, SETTING, Zones
-from policies.model.property_values import Value
+from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 
 RULESET = "cloudflare:index/ruleset:Ruleset"
 PAGE_RULE = "cloudflare:index/pageRule:PageRule"
@@ -157,12 +157,23 @@ def _executes(rule: Value, rulesets: list[str]) -> bool:
     controls=("Cloudflare WAF: exceptions", "Cloudflare Rules: configuration rules"),
     remediation="Remove the override, or limit it to the rule of the managed ruleset that misfires.",
     url="https://developers.cloudflare.com/waf/managed-rules/waf-exceptions/",
+    options={
+        "singleRules": Option(
+            default=20,
+            schema={
+                "type": "integer",
+                "minimum": 0,
+                "description": "The number of managed rules that a ruleset may turn off one by one.",
+            },
+        )
+    },
 )
-def weakened(resource: Resource, _: Options) -> Verdicts:
+def weakened(resource: Resource, options: Options) -> Verdicts:
     """Refuse rules and settings that turn off managed rules, the security level, or the browser check.
 
     A rule may exempt requests from the browser check, or from the rest of a ruleset, if its expression names
-    their path or address. An IP Access rule may allow an address or a small network.
+    their path or address. An IP Access rule may allow an address or a small network. Single managed rules may
+    be off, but not many of them.
     """
     if resource.type == ACCESS_RULE:
         yield from _access_rule(resource)
@@ -180,6 +191,7 @@ def weakened(resource: Resource, _: Options) -> Verdicts:
             yield from guarded(_on(settings[name]))
     else:
         yield from check_each(resource["rules"].items(), _rule)
+        yield from _single_rules(resource["rules"], options["singleRules"])
 
 
 SHORTEST_PREFIXES = {4: 24, 6: 48}
@@ -319,6 +331,41 @@ def _deciding_rule(override: Value) -> Verdicts:
         yield from _effect(override)
         if (override["scoreThreshold"].number() or 0) > LOWEST_THRESHOLD:
             yield expected(override["scoreThreshold"], f"at most {LOWEST_THRESHOLD}")
+
+
+def _single_rules(rules: Value, most: int) -> Verdicts:
+    """Refuse to turn off more single managed rules than these, since one by one they are a whole ruleset.
+
+    The check of each rule reports what is unknown or unreadable.
+    """
+    names = set[str]()
+    for rule in rules.items():
+        try:
+            names |= _single_rules_off(rule)
+        except (UnknownValueError, UnreadableValueError):
+            continue
+    if len(names) > most:
+        yield Finding(
+            rules.path, f"a list that turns {len(names)} managed rules off", f"turn off at most {most}"
+        )
+
+
+def _single_rules_off(rule: Value) -> set[str]:
+    parameters, action = rule["actionParameters"], rule["action"].text()
+    if action == "skip" and _is_enabled(rule) and not _is_limited_to_one_host(rule):
+        return _rules_to_skip(parameters)
+    if action == "execute" and _is_enabled(rule):
+        overrides = parameters.at("overrides.rules").items()
+        return {override["id"].text() or "" for override in overrides if _is_without_effect(override)}
+    return set()
+
+
+def _is_without_effect(override: Value) -> bool:
+    return (
+        override["enabled"].flag() is False
+        or override["action"].text() == "log"
+        or override["sensitivityLevel"].text() == INSENSITIVE
+    )
 
 
 @CLOUDFLARE.stack_rule(
