@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from policies.engine.rule import Finding, Options, Resource, Stack, Unknown, Verdicts, cached, expected
 from policies.model.aws.iam_documents import statements
@@ -76,6 +77,37 @@ class Bucket:
             where = name.path if name.known and not name.absent else "the bucket"
             shown = f"{name.shown()} without {lacking}" if where == "bucket" else f"without {lacking}"
             yield Finding(where, shown, remedy, urn=self.resource.urn)
+
+
+class Retention(NamedTuple):
+    """A default retention of a bucket: the mode, the period, and its number of days."""
+
+    mode: Value
+    period: Value
+    days: int
+
+
+def default_retentions(bucket: Bucket) -> list[Retention]:
+    """Return the default retentions of a bucket with a period; a year counts as 365 days.
+
+    A retention has either days or years (S3 API reference, DefaultRetention). BucketV2 has lists of rules and
+    of retentions.
+    """
+    blocks = [
+        *bucket.values("ObjectLockConfiguration", "rule.defaultRetention"),
+        *(
+            block
+            for own in bucket.values("", "", "objectLockConfiguration")
+            for rule in (own["rule"], *own["rules"].items())
+            for block in (rule["defaultRetention"], *rule["defaultRetentions"].items())
+        ),
+    ]
+    return [
+        Retention(block["mode"], block[unit], int(number) * length)
+        for block in blocks
+        for unit, length in (("days", 1), ("years", 365))
+        if (number := block[unit].number())
+    ]
 
 
 @cached

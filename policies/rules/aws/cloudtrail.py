@@ -4,8 +4,8 @@ from itertools import chain
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Unknown, Verdicts, expected
-from policies.model.aws.buckets import BUCKETS, Bucket, buckets
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Topic, Unknown, Verdicts, expected
+from policies.model.aws.buckets import BUCKETS, Bucket, buckets, default_retentions
 from policies.model.checks import guarded, must_be_true
 from policies.model.property_values import Value
 from policies.model.references import referents
@@ -128,13 +128,30 @@ def encryption(resource: Resource, _: Options) -> Verdicts:
     controls=("Design: records that nobody deletes",),
     remediation="Add an aws.s3.BucketObjectLockConfiguration with a default retention to the trail's bucket.",
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
+    options={
+        "minDays": Option(
+            default=1,
+            schema={"type": "integer", "minimum": 1, "description": "The minimum retention in days."},
+        ),
+        "modes": Option(
+            default=["COMPLIANCE", "GOVERNANCE"],
+            schema={
+                "type": "array",
+                "items": {"type": "string", "enum": ["COMPLIANCE", "GOVERNANCE"]},
+                "description": (
+                    "The allowed modes. In GOVERNANCE, a user with s3:BypassGovernanceRetention may delete "
+                    "records."
+                ),
+            },
+        ),
+    },
 )
-def locked(stack: Stack, _: Options) -> Verdicts:
+def locked(stack: Stack, options: Options) -> Verdicts:
     """Require a default retention for the bucket of a trail, if the stack declares the bucket."""
     for trail in stack.of((TRAIL,)):
         for bucket in buckets(stack):
             if not bucket.foreign and _receives(trail, bucket):
-                yield from guarded(_retention(bucket), bucket.resource.urn)
+                yield from guarded(_retention(bucket, options), bucket.resource.urn)
 
 
 def _receives(trail: Resource, bucket: Bucket) -> bool:
@@ -142,13 +159,14 @@ def _receives(trail: Resource, bucket: Bucket) -> bool:
     return bool(referents(trail, trail["s3BucketName"], (bucket.resource,), "bucket", "id"))
 
 
-def _retention(bucket: Bucket) -> Verdicts:
-    days = [
-        rule.at(f"defaultRetention.{unit}").number()
-        for rule in bucket.values("ObjectLockConfiguration", "rule", "objectLockConfiguration.rule")
-        for unit in ("days", "years")
-    ]
-    if not any(days):
+def _retention(bucket: Bucket, options: Options) -> Verdicts:
+    retentions = default_retentions(bucket)
+    for retention in retentions:
+        if retention.days < options["minDays"]:
+            yield bucket.expected(retention.period, f"{options['minDays']} days or more")
+        if retention.mode.text() not in options["modes"]:
+            yield bucket.expected(retention.mode, " or ".join(map(repr, options["modes"])))
+    if not retentions:
         remedy = "add an aws.s3.BucketObjectLockConfiguration with a default retention"
         if "ObjectLockConfiguration" in bucket.loose:
             yield Unknown("bucket", bucket.resource.urn)

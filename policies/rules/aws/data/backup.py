@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Option, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.model.checks import guarded
 from policies.model.references import referents
 
 VAULT = ("aws:backup/vault:Vault",)
@@ -29,19 +30,41 @@ BACKUP = Topic(
         "Add an aws.backup.VaultLockConfiguration; set changeableForDays if other accounts copy backups into "
         "the vault."
     ),
+    options={
+        "minRetentionDays": Option(
+            default=0,
+            schema={
+                "type": "integer",
+                "minimum": 0,
+                "description": (
+                    "The minimum of a lock's minRetentionDays; 0 also accepts locks without it, which keep "
+                    "backups for as long as their plan says."
+                ),
+            },
+        )
+    },
 )
-def lock(stack: Stack, _: Options) -> Verdicts:
+def lock(stack: Stack, options: Options) -> Verdicts:
     """Require a lock for every backup vault, in compliance mode if other accounts copy backups into it."""
     for vault in stack.of(VAULT):
         locks = [*_of_vault(stack, LOCK, vault)]
         if not locks:
             remedy = "add an aws.backup.VaultLockConfiguration"
             yield Finding("the vault", "without a lock", remedy, urn=vault.urn)
+        for own_lock in locks:
+            yield from guarded(_short(own_lock, options["minRetentionDays"]), own_lock.urn)
         if any(_of_vault(stack, POLICY, vault)):
             for own_lock in locks:
                 days = own_lock["changeableForDays"]
                 if days.absent:
                     yield own_lock.attach(expected(days, "3 or more, after which nobody can remove the lock"))
+
+
+def _short(own_lock: Resource, least: int) -> Verdicts:
+    """Report a lock that enforces fewer days; without minRetentionDays, it enforces none."""
+    days = own_lock["minRetentionDays"]
+    if least and (days.number() or 0) < least:
+        yield own_lock.attach(expected(days, f"{least} or more"))
 
 
 @BACKUP.stack_rule(

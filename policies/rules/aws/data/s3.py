@@ -2,11 +2,18 @@
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.engine.rule import (
-    Verdicts,
-)
+from policies.engine.rule import Option, Options, Stack, Verdicts
 from policies.engine.topics import S3
-from policies.model.aws.buckets import BUCKETS, Bucket, each_bucket, each_bucket_or_part, part_types
+from policies.model.aws.buckets import (
+    BUCKETS,
+    Bucket,
+    buckets,
+    default_retentions,
+    each_bucket,
+    each_bucket_or_part,
+    part_types,
+)
+from policies.model.checks import guarded
 from policies.model.property_values import Value
 
 
@@ -105,15 +112,41 @@ def versioning(bucket: Bucket) -> Verdicts:
     remediation="Set objectLockEnabled when the bucket is created, and add an ObjectLockConfiguration.",
     level=EnforcementLevel.ADVISORY,
     url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
+    options={
+        "minDays": Option(
+            default=0,
+            schema={
+                "type": "integer",
+                "minimum": 0,
+                "description": (
+                    "The minimum default retention in days; 0 also accepts buckets without one, in which "
+                    "only objects with a retention of their own are locked."
+                ),
+            },
+        )
+    },
 )
-@each_bucket
-def object_lock(bucket: Bucket) -> Verdicts:
+def object_lock(stack: Stack, options: Options) -> Verdicts:
     """Require object lock for every bucket, except for buckets that receive logs."""
+    for bucket in buckets(stack):
+        if not bucket.foreign and not bucket.logs:
+            yield from guarded(_lock(bucket, options["minDays"]), bucket.resource.urn)
+
+
+def _lock(bucket: Bucket, min_days: int) -> Verdicts:
     locks = bucket.values("ObjectLockConfiguration", "", "objectLockConfiguration")
     # Enabled is the only value that switches the lock on, and the default.
     enabled = any(lock["objectLockEnabled"].text() in (None, "Enabled") for lock in locks)
-    if not bucket.logs and not enabled and bucket.resource["objectLockEnabled"].flag() is not True:
+    if not enabled and bucket.resource["objectLockEnabled"].flag() is not True:
         yield from bucket.missing("ObjectLockConfiguration", "object lock", "set objectLockEnabled to true")
+    elif min_days:
+        retentions = default_retentions(bucket)
+        for retention in retentions:
+            if retention.days < min_days:
+                yield bucket.expected(retention.period, f"{min_days} days or more")
+        if not retentions:
+            remedy = "add an aws.s3.BucketObjectLockConfiguration with a default retention"
+            yield from bucket.missing("ObjectLockConfiguration", "a default retention", remedy)
 
 
 @S3.stack_rule(
