@@ -17,7 +17,7 @@ from policies.rules.aws import (
 )
 from policies.rules.aws.compute import instance_metadata, plain_secrets, public_addresses, volumes
 from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
-from policies.rules.aws.iam import attachments, permissions, sharing, trust
+from policies.rules.aws.iam import attachments, other_accounts, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls, split_networks
 from policies.rules.cloudflare import access, firewall, origins, path_segments, records, zones
@@ -92,6 +92,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         permissions,
         attachments,
         sharing,
+        other_accounts,
         trust,
         ecr,
         backup,
