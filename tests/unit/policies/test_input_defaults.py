@@ -11,6 +11,15 @@ from tests.support.policies.sdk_types import documented_defaults
 OTHER_INPUTS = {"aws:rds/cluster:Cluster": {"dbClusterInstanceClass": "db.m5d.large"}}
 """Inputs on which a default depends: only Multi-AZ DB clusters can be public (RDS API, CreateDBCluster)."""
 
+OF_SUBNETS = {
+    "aws:ec2/instance:Instance",
+    "aws:ec2/launchConfiguration:LaunchConfiguration",
+    "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
+}
+"""Types whose instances have public addresses if their subnet says so, which another rule judges, unless
+`associatePublicIpAddress` is set (EC2 API, InstanceNetworkInterfaceSpecification).
+"""
+
 UNDOCUMENTED = {
     "aws:dms/replicationInstance:ReplicationInstance",
     "aws:lightsail/database:Database",
@@ -74,6 +83,6 @@ def test_a_rule_assumes_the_documented_default_of_an_absent_input() -> None:
 
 
 def test_a_rule_accepts_an_absent_input_only_with_a_known_default() -> None:
-    accepted = [item for item in inputs() if item.accepted and not item.documented]
-    assert {item.type for item in accepted} == UNDOCUMENTED
-    assert {item.name for item in accepted} == {"publiclyAccessible"}
+    accepted = {(item.type, item.name) for item in inputs() if item.accepted and not item.documented}
+    of_subnets = {(kind, "associatePublicIpAddress") for kind in OF_SUBNETS}
+    assert accepted == of_subnets | {(kind, "publiclyAccessible") for kind in UNDOCUMENTED}

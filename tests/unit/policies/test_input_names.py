@@ -65,6 +65,8 @@ OF_OTHERS = {
     ("cloudflare:index/record:Record", "value"),
     ("datadog:index/monitor:Monitor", "silenced.*"),
     # names of another type, which a shared function reads of both
+    ("aws:s3/bucket:Bucket", "objectLockConfiguration.rule.defaultRetentions"),
+    ("aws:s3/bucket:Bucket", "objectLockConfiguration.rules"),
     ("aws:rds/instance:Instance", "replicationSourceIdentifier"),
     ("cloudflare:index/zone:Zone", "arn"),
 }
