@@ -138,10 +138,10 @@ def test_other_changes_of_locks_are_no_findings(
     assert findings(op, kind, before, after) == []
 
 
-def test_a_lock_is_lifted_without_its_period() -> None:
-    for after in ({"bucket": "records"}, {"bucket": "records", "rule": {}}):
-        (finding,) = findings("update", LOCK, retention(days=7), after)
-        assert finding.message.startswith("the lock is lifted (rule.defaultRetention.mode COMPLIANCE, ")
+@pytest.mark.parametrize("after", [{"bucket": "records"}, {"bucket": "records", "rule": {}}])
+def test_a_lock_is_lifted_without_its_period(after: Inputs) -> None:
+    (finding,) = findings("update", LOCK, retention(days=7), after)
+    assert finding.message.startswith("the lock is lifted (rule.defaultRetention.mode COMPLIANCE, ")
 
 
 def test_a_lock_that_moves_to_another_object_is_lifted() -> None:
