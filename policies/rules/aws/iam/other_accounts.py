@@ -1,14 +1,17 @@
-"""The rule on policies that let another account administer a resource."""
+"""Rules on what other accounts than the provider's may do: administer, assume roles and get data."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Option, Options, Resource, Verdicts, disallowed
+from policies.engine.rule import Option, Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
 from policies.model.aws.buckets import BUCKETS, part_types
-from policies.model.aws.iam_documents import Statement
+from policies.model.aws.iam_documents import Statement, elements
+from policies.model.aws.iam_policies import ROLE
 from policies.model.checks import check_each_statement
+from policies.model.property_values import Value
 
 ADMINISTRATION = {
     "backup": ("DeleteBackupVaultAccessPolicy", "DeleteRecoveryPoint", "PutBackupVaultAccessPolicy"),
@@ -89,15 +92,93 @@ def administration(resource: Resource, options: Options) -> Verdicts:
         if not statement.allows:
             return
         action = next((action for action in actions if statement.covers(action)), None)
-        accounts = [_account(name) for kind, name in statement.principals if kind == "AWS"] if action else []
-        others = [account for account in accounts if account and account not in allowed]
-        if others and not statement.narrowed_by(_LIMITS):
+        if action and _other_principals(statement, allowed) and not statement.narrowed_by(_LIMITS):
             yield disallowed(
                 statement.named, f"leave out {action}, or name a principal of {' or '.join(allowed)}"
             )
 
     if allowed:
         yield from check_each_statement(resource[name], check)
+
+
+ACCOUNTS = {
+    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": "destinationArn",
+    "aws:ec2/amiLaunchPermission:AmiLaunchPermission": "accountId",
+    "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission": "accountId",
+    "aws:kms/grant:Grant": "granteePrincipal",
+    "aws:rds/clusterSnapshot:ClusterSnapshot": "sharedAccounts",
+    "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": "sharedAccounts",
+    "aws:rds/snapshot:Snapshot": "sharedAccounts",
+    "aws:rds/snapshotCopy:SnapshotCopy": "sharedAccounts",
+}
+"""The types that name an account that gets data or the use of a key, and the property with it or its ARN."""
+
+LOGS = "aws:cloudwatch/logAccountPolicy:LogAccountPolicy"
+"""The type that sends the logs of all groups of an account to a destination, which its document names."""
+
+DATADOG = ("464622532012", "417141415827", "412381753143")
+"""The accounts from which Datadog reads metrics (Datadog: AWS manual setup guide)."""
+
+_ORGANIZATION = re.compile(r"aws:principalorg(id|paths)")
+
+
+@IAM.rule(
+    "trusted-other-account",
+    types=(ROLE, LOGS, *ACCOUNTS),
+    severity=Severity.HIGH,
+    controls=("AWS: data perimeter",),
+    remediation="Name a principal of the stack's own account, or its account in the option `accounts`.",
+    url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html",
+    options={
+        "accounts": Option(
+            default=list(DATADOG),
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Accounts other than the stack's own that may assume roles or get data; by "
+                "default, those of Datadog.",
+            },
+        )
+    },
+)
+def trusted(resource: Resource, options: Options) -> Verdicts:
+    """Refuse roles, grants, snapshots, images and log subscriptions for other accounts than the provider's.
+
+    The stack's own account is the allowed one of the provider. A condition on an organization is enough for a
+    role.
+    """
+    own = resource.settings["allowedAccountIds"].json().texts()
+    allowed = [*own, *options["accounts"]]
+    remedy = f"name a principal of {' or '.join(own) or 'aws:allowedAccountIds'}"
+
+    def check_trust(statement: Statement) -> Verdicts:
+        others = _other_principals(statement, allowed) if statement.allows else []
+        if others and not statement.narrowed_by(_ORGANIZATION):
+            yield disallowed(statement.named, remedy)
+
+    def check_account(value: Value) -> Verdicts:
+        account = _account(value.text() or "")
+        if account and account not in allowed:
+            yield disallowed(value, remedy)
+
+    if resource.type == ROLE:
+        yield from check_each_statement(resource["assumeRolePolicy"], check_trust)
+    else:
+        yield from check_each(_named(resource), check_account)
+
+
+def _named(resource: Resource) -> Iterator[Value]:
+    """Yield the accounts or ARNs that a resource names."""
+    if resource.type == LOGS:
+        yield resource["policyDocument"].json()["DestinationArn"]
+    else:
+        yield from elements(resource[ACCOUNTS[resource.type]])
+
+
+def _other_principals(statement: Statement, allowed: Sequence[str]) -> list[str]:
+    """Return the accounts of a statement's principals that are none of the allowed ones."""
+    accounts = [_account(name) for kind, name in statement.principals if kind == "AWS"]
+    return [account for account in accounts if account and account not in allowed]
 
 
 def _account(principal: str) -> str | None:
