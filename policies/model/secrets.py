@@ -69,8 +69,10 @@ _TOKENS = frozenset({"TOKEN", "TOKENS", "APIKEY", "APITOKEN", "ACCESSKEY", "PRIV
 _KEY_ATTRIBUTES = frozenset({"ID", "BASE", "BASE64", "PEM", "OLD", "NEW", "PREVIOUS", "PRIMARY", "SECONDARY"})
 """Words that may follow `KEY` in the name of a secret key; numbers may follow it too."""
 _PLAIN_KEYS = frozenset(
-    {"BUCKET", "CACHE", "FOREIGN", "GROUP", "HASH", "IDEMPOTENCY", "INDEX", "LABEL", "MESSAGE", "OBJECT"}
+    {"ARTIFACT", "BUCKET", "CACHE", "FOREIGN", "GROUP", "HASH", "IDEMPOTENCY", "INDEX", "KMS", "LABEL"}
     | {
+        "MESSAGE",
+        "OBJECT",
         "ORDER",
         "PARTITION",
         "PRIMARY",

@@ -88,6 +88,8 @@ def test_a_key_that_is_there_twice_is_refused_unless_it_merges() -> None:
         ("API_KEY_2", "q8Zt4w", True),
         ("API_KEY_FOO_ID", "q8Zt4w", False),
         ("CACHE_KEY", "q8Zt4w", False),
+        ("KMS_KEY_ID", "0b7a5c3e-1f2d-4a6b-9c8d-7e6f5a4b3c2d", False),
+        ("ARTIFACT_KEY", "builds-2026.zip", False),
         ("DEPLOY_KEY", "http://example.com/key", False),
         ("DEPLOY_KEY", "https://example.com/key", False),
         ("DB_PASSWORD_PROD", "https://q8Zt4w", True),
