@@ -253,7 +253,7 @@ def _own_account(account: Value) -> Verdicts:
 
 
 def _trusts_default_account(statement: Statement) -> Verdicts:
-    subjects = [item for item in statement.conditions if item.key.endswith(":sub")]
+    subjects = [item for item in statement.conditions if item.narrows and item.key.endswith(":sub")]
     if statement.allows and any(
         _DEFAULT_ACCOUNT.fullmatch(value) for item in subjects for value in item.values
     ):

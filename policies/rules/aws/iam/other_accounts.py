@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from pulumi_policy import Severity
 
@@ -119,6 +120,9 @@ LOGS = "aws:cloudwatch/logAccountPolicy:LogAccountPolicy"
 DATADOG = ("464622532012", "417141415827", "412381753143")
 """The accounts from which Datadog reads metrics (Datadog: AWS manual setup guide)."""
 
+_CALLERS = re.compile(r"aws:principal(account|arn)|kms:calleraccount")
+"""Condition keys with the account or the ARN of the caller."""
+
 _ORGANIZATION = re.compile(r"aws:principalorg(id|paths)")
 
 
@@ -176,8 +180,17 @@ def _named(resource: Resource) -> Iterator[Value]:
 
 
 def _other_principals(statement: Statement, allowed: Sequence[str]) -> list[str]:
-    """Return the accounts of a statement's principals that are none of the allowed ones."""
+    """Return the accounts of a statement's principals that are none of the allowed ones.
+
+    In a statement for everybody, conditions name the principals. One with allowed accounts only is enough,
+    since all conditions have to be met.
+    """
     accounts = [_account(name) for kind, name in statement.principals if kind == "AWS"]
+    if statement.everybody:
+        conditions = [item for item in statement.conditions if item.narrows and _CALLERS.fullmatch(item.key)]
+        named = [[_account(value) for value in item.values] for item in conditions]
+        if not any({*values} <= {*allowed} for values in named):
+            accounts += chain.from_iterable(named)
     return [account for account in accounts if account and account not in allowed]
 
 
