@@ -125,14 +125,17 @@ def _spared(ruleset: Resource, hosts: frozenset[str]) -> Verdicts:
 
     The rule `weakened` reports what is unknown of a rule.
     """
-    for rule in ruleset["rules"].items():
+
+    def check(rule: Value) -> Verdicts:
         parameters, expression = rule["actionParameters"], rule["expression"]
         parts = (rule, rule["action"], rule["enabled"], expression, parameters)
         if not all(part.known for part in parts) or rule["action"].text() != "skip" or not _is_enabled(rule):
-            continue
+            return
         skips_all = not (parameters["ruleset"].absent and parameters["rulesets"].absent)
         if skips_all and hosts & spared_hosts(expression.text() or ""):
             yield ruleset.attach(disallowed(expression, _LIMIT))
+
+    yield from check_each(ruleset["rules"].items(), check)
 
 
 def _executes(rule: Value, rulesets: list[str]) -> bool:

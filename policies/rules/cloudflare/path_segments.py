@@ -16,7 +16,16 @@ SETTING_ID = "settingId"
 ENDS_OF_IDS = ("Id", "Identifier")
 
 NAMES = frozenset(
-    {"bucketName", "projectName", "scriptName", "snippetName", "workflowName", "hostname", "originIp"}
+    {
+        "bucketName",
+        "hostname",
+        "identifier",
+        "originIp",
+        "projectName",
+        "scriptName",
+        "snippetName",
+        "workflowName",
+    }
 )
 """The inputs that are one segment of a path, in addition to IDs.
 
@@ -68,7 +77,7 @@ def _input(resource_type: str, name: str, value: Value) -> Verdicts:
         text = value.text() or ""
         if text in _DOTS or _DELIMITERS.search(text):
             yield disallowed(value, "use an ID or a name without '/', '\\', '?', '#', '%' and relative parts")
-    elif name in SEGMENTS and not {*_DOTS}.isdisjoint(re.split(r"[/\\]", unquote(value.text() or ""))):
+    elif name in SEGMENTS and not {*_DOTS}.isdisjoint(re.split(r"[/\\?#]", unquote(value.text() or ""))):
         yield disallowed(value, "remove the parts '.' and '..'")
 
 
