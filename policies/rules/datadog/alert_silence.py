@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, time
 from fractions import Fraction
+from math import prod
 
 from pulumi_policy import Severity
 
@@ -177,8 +178,11 @@ _EXPANDED_BY = {
     "BYMINUTE": ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"),
 }
 """The values of FREQ for which a part adds events; for others it removes some (RFC 5545, section 3.3.10)."""
+_LIMITS_OF_DAILY = {"BYDAY": "WEEKLY", "BYMONTHDAY": "MONTHLY"}
+"""By a part that removes days of FREQ=DAILY, the FREQ that has the same days."""
 _WEEKDAYS_IN = {"MONTHLY": 5, "YEARLY": 53}
 """The largest number of equal weekdays in a month and in a year."""
+_MONTHS = 12
 
 
 def _period(recurrence: Value) -> Fraction:
@@ -190,18 +194,35 @@ def _period(recurrence: Value) -> Fraction:
     rule = "".join((recurrence["rrule"].text() or "").upper().split()).removeprefix("RRULE:")
     parts = {name: text for name, _, text in (part.partition("=") for part in rule.split(";"))}
     frequency, interval = parts.get("FREQ", ""), parts.get("INTERVAL", "")
+    times = max(int(interval), 1) if interval.isdecimal() and len(interval) < 10 else 1
+    if frequency == "DAILY" and times == 1:
+        frequency = next((other for part, other in _LIMITS_OF_DAILY.items() if part in parts), frequency)
     period = _MINUTES.get(frequency, 1) if rule.count("FREQ=") == 1 else 1
-    times = int(interval) if interval.isdecimal() and len(interval) < 10 else 1
-    events = 1
-    for part, frequencies in _EXPANDED_BY.items():
-        if part in parts and frequency in frequencies:
-            events *= sum(_events(item, part, frequency) for item in set(parts[part].split(",")))
-    return Fraction(period * max(times, 1), events)
+    return Fraction(period * times, _events(parts, frequency))
 
 
-def _events(item: str, part: str, frequency: str) -> int:
-    """Return how often an item of a rule's part is in a period; a weekday without a number is in it often."""
-    return _WEEKDAYS_IN.get(frequency, 1) if part == "BYDAY" and item.isalpha() else 1
+def _events(parts: dict[str, str], frequency: str) -> int:
+    """Return the largest number of events in a period of a rule."""
+    counts = {
+        part: sum(_times(item, part, frequency, parts) for item in set(parts[part].split(",")))
+        for part, frequencies in _EXPANDED_BY.items()
+        if part in parts and frequency in frequencies
+    }
+    if {"BYDAY", "BYMONTHDAY"} <= counts.keys():  # Each removes days of the other.
+        counts["BYDAY"] = min(counts["BYDAY"], counts.pop("BYMONTHDAY"))
+    events = prod(counts.values())
+    return min(events, len(parts["BYSETPOS"].split(","))) if "BYSETPOS" in parts else events
+
+
+def _times(item: str, part: str, frequency: str, parts: dict[str, str]) -> int:
+    """Return how often an item of a rule's part is in a period, at most.
+
+    A weekday without a number is in it often, and so is a day of a month in a year.
+    """
+    of_months = frequency == "YEARLY" and "BYMONTH" in parts
+    if part == "BYDAY" and item.isalpha():
+        return _WEEKDAYS_IN.get("MONTHLY" if of_months else frequency, 1)
+    return _MONTHS if part == "BYMONTHDAY" and frequency == "YEARLY" and not of_months else 1
 
 
 def _minutes(duration: Value) -> int:
@@ -219,7 +240,9 @@ def _lasting(item: tuple[Value, int, int]) -> Verdicts:
     """Report a recurrence whose events are too long, on their own or for the time between two events."""
     recurrence, days, percent = item
     duration = recurrence["duration"]
-    if _share(recurrence) * 100 > percent:
+    if not duration.absent and not _minutes(duration):
+        yield expected(duration, "a number with m, h, d or w, such as '2h'")
+    elif _share(recurrence) * 100 > percent:
         yield expected(duration, f"at most {percent}% of the time between two events of its rrule")
     elif _minutes(duration) > days * DAY:
         yield expected(duration, f"at most {days} days")
