@@ -286,7 +286,8 @@ def reason_of_failure(code: int, receiver: EventReceiver, message: str) -> str:
     if receiver.is_complete and not is_killed and phase and (phase.errors or phase.mandatory):
         return ""
     lost = phase and not is_killed and not receiver.is_complete
-    return message or (INCOMPLETE_EVENTS if lost else f"the engine ended with {code}")
+    ended = INCOMPLETE_EVENTS if lost else f"the engine ended with {code}"
+    return f"{message}\n{ended}" if message and is_killed else message or ended
 
 
 @contextmanager

@@ -75,6 +75,7 @@ def violation(sequence: int) -> dict[str, Any]:
         (1, (stdout(0), end(1)), "no space left", "no space left"),
         (0, (violation(0), stdout(1)), "", INCOMPLETE_EVENTS),
         (-9, (violation(0), stdout(1)), "", "the engine ended with -9"),
+        (-9, (violation(0), end(1)), "a warning", "a warning\nthe engine ended with -9"),
         (2, None, "", "the engine ended with 2"),
     ],
 )
