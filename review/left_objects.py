@@ -146,6 +146,10 @@ provider/pkg/metadata/annotations.go).
 """
 
 
+ONLY_IF_REPLACED = "a deployment may replace the latter, and then deletes nothing else (deletedWith)."
+"""End of the reason for an object that may be deleted as well."""
+
+
 def find_left_object(step: Step, stack: Stack) -> str:
     """Return why the object of a replaced or deleted resource stays, or what of it; empty if it does not.
 
@@ -154,6 +158,11 @@ def find_left_object(step: Step, stack: Stack) -> str:
     """
     is_deleted = step.old and step.op in OPERATIONS and not step.old.is_component
     return _reason(step.old, stack) if step.old and is_deleted else ""
+
+
+def may_be_left(step: Step, stack: Stack) -> bool:
+    """Return True if an object stays only if a deployment replaces another one, which no review knows."""
+    return find_left_object(step, stack).endswith(ONLY_IF_REPLACED)
 
 
 def left_resources(stack: Stack) -> list[Resource]:
@@ -198,10 +207,7 @@ def _kept_by_holder(old: Resource, stack: Stack) -> str:
         return f"stays, because Pulumi leaves it to {name} (deletedWith), which {reason}"
     if step.op in OPERATIONS:
         return f"stays unless it vanishes with {name}, because Pulumi deletes only the latter (deletedWith)."
-    return (
-        f"stays unless it vanishes with {name}: a deployment may replace the latter, and then deletes "
-        "nothing else (deletedWith)."
-    )
+    return f"stays unless it vanishes with {name}: {ONLY_IF_REPLACED}"
 
 
 def _may_be_deleted(step: Step, stack: Stack) -> bool:

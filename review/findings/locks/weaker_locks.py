@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from review.left_objects import find_left_object
+from review.left_objects import find_left_object, may_be_left
 from review.model import Finding, SourceLocation, list_all
 from review.objects.owners import has_other_object
 from review.plain_data import as_text, as_texts, value_at
@@ -27,7 +27,9 @@ class Lock(NamedTuple):
     Without a value at `root`, there is no lock; an empty one stands for the whole resource. `periods` has the
     paths of the time for which the lock keeps data, with their units in days, and `modes` those of its mode,
     with the modes from the weakest to the strongest. `delays` has the paths of the days in which a lock can
-    still be removed; without them, it can be removed at any time. All paths begin at the resource.
+    still be removed; without them, it can be removed at any time. `scopes` has the paths of what limits a
+    lock to some objects: another limit than in the base may leave objects without a lock. All paths begin at
+    the resource.
     """
 
     effect: str
@@ -36,6 +38,7 @@ class Lock(NamedTuple):
     periods: Mapping[str, int] = MappingProxyType({})
     modes: Mapping[str, Sequence[str]] = MappingProxyType({})
     delays: Sequence[str] = ()
+    scopes: Sequence[str] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -80,6 +83,8 @@ LOCKS: Mapping[str, Lock] = {
         "deleted snapshots and images can be restored for a shorter time, or not at all",
         "resourceType",
         periods={"retentionPeriod.retentionPeriodValue": 1},
+        # A rule with tags keeps only what has them (Recycle Bin API reference, CreateRule).
+        scopes=("resourceTags", "excludeResourceTags"),
     ),
 }
 """The locks by type of resource. A bucket's own deletion is another finding, about its data."""
@@ -117,7 +122,7 @@ def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
     A lock that another object gets in place of the former one is lifted, too.
     """
     if step.op == "delete":
-        return not find_left_object(step, stack)
+        return not find_left_object(step, stack) or may_be_left(step, stack)
     if not step.new or step.new.type not in LOCKS or not _is_locked(step.new, LOCKS[step.new.type]):
         return True
     if step.op != "replace" or find_left_object(step, stack):
@@ -135,6 +140,10 @@ def _weaker_paths(old: Resource, new: Resource, lock: Lock) -> Iterator[str]:
     ):
         if strength is not None and (other is None or other < strength):
             yield from (path for path in paths if value_at(old.values, path) != value_at(new.values, path))
+    for path in lock.scopes:
+        limit = value_at(new.values, path)
+        if limit and limit != value_at(old.values, path):
+            yield path
 
 
 def _strengths(resource: Resource, lock: Lock) -> tuple[float | None, ...]:

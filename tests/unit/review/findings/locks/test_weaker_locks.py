@@ -138,6 +138,28 @@ def test_other_changes_of_locks_are_no_findings(
     assert findings(op, kind, before, after) == []
 
 
+@pytest.mark.parametrize("name", ["resourceTags", "excludeResourceTags"])
+def test_a_lock_of_fewer_objects_is_weaker(name: str) -> None:
+    all_objects: Inputs = {"retentionPeriod": {"retentionPeriodValue": 9}}
+    some_objects: Inputs = all_objects | {name: [{"resourceTagKey": "a"}]}
+    (finding,) = findings("update", BIN, all_objects, some_objects)
+    assert finding.message.startswith(f"the lock is weaker ({name} absent → ")
+    assert findings("update", BIN, some_objects, all_objects) == []
+    assert findings("update", BIN, some_objects, some_objects) == []
+
+
+def test_a_deleted_lock_blocks_unless_its_holder_is_replaced_for_certain() -> None:
+    holder = resource(BUCKET, "holder", {"bucket": "records"})
+    triggered = resource(BUCKET, "holder", {"bucket": "records"}, replaceOnChanges=["bucket"])
+    lock = resource(LOCK, "it", retention(days=9), deletedWith=holder.urn)
+    reviewed = stack(Step("delete", lock, None), Step("same", holder, triggered))
+    reviewed.predicted = True
+    ((_, finding),) = find_weaker_locks(reviewed)
+    assert finding.message.startswith("the lock is lifted")
+    reviewed = stack(Step("delete", lock, None), Step("delete", holder, None))
+    assert [*find_weaker_locks(reviewed)] == [], "another finding is about the data of the bucket"
+
+
 @pytest.mark.parametrize("after", [{"bucket": "records"}, {"bucket": "records", "rule": {}}])
 def test_a_lock_is_lifted_without_its_period(after: Inputs) -> None:
     (finding,) = findings("update", LOCK, retention(days=7), after)
