@@ -9,6 +9,7 @@ from pulumi_policy import Severity
 from eks_versions import STANDARD_SUPPORT
 from policies.engine.rule import Option, Options, Resource, Topic, Verdicts, check_each, disallowed, expected
 from policies.engine.waivers import utc_day
+from policies.model.aws.accounts import accepted_accounts, account_option
 from policies.model.aws.iam_documents import Statement
 from policies.model.aws.iam_policies import ROLE
 from policies.model.checks import check_each_statement, must_be_false, must_be_true
@@ -168,22 +169,13 @@ def access(resource: Resource, _: Options) -> Verdicts:
     controls=("CIS EKS 4.1.7",),
     remediation="Name a role of the account, which others may assume under its trust policy.",
     url="https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html",
-    options={
-        "accounts": Option(
-            default=[],
-            schema={
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Accounts other than the stack's own whose principals may have access.",
-            },
-        )
-    },
+    options=account_option("whose principals may have access"),
 )
 def access_accounts(resource: Resource, options: Options) -> Verdicts:
     """Refuse access to the cluster for principals of accounts other than the provider's allowed account."""
     principal = resource["principalArn"]
     account = (*(principal.text() or "").split(":"), "", "", "", "", "")[4]
-    allowed = [*resource.settings["allowedAccountIds"].json().texts(), *options["accounts"]]
+    allowed = accepted_accounts(resource, options)
     if account not in allowed:
         yield disallowed(principal, f"name a principal of {' or '.join(allowed) or 'aws:allowedAccountIds'}")
 

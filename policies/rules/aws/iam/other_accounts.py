@@ -6,8 +6,9 @@ from itertools import chain
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Option, Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
+from policies.model.aws.accounts import accepted_accounts, account_option, own_accounts
 from policies.model.aws.buckets import BUCKETS, part_types
 from policies.model.aws.iam_documents import Statement, elements
 from policies.model.aws.iam_policies import ROLE
@@ -67,16 +68,7 @@ gives it to the owner of the bucket."""
     controls=("AWS: data perimeter", "FSBP S3.6"),
     remediation="Name the actions that the other account needs, without those on policies and deletion.",
     url="https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-6",
-    options={
-        "accounts": Option(
-            default=[],
-            schema={
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Accounts other than the stack's own that may administer resources.",
-            },
-        )
-    },
+    options=account_option("that may administer resources"),
 )
 def administration(resource: Resource, options: Options) -> Verdicts:
     """Refuse policies that let another account change the grants of a resource, weaken it or delete it.
@@ -86,7 +78,7 @@ def administration(resource: Resource, options: Options) -> Verdicts:
     name, service = DOCUMENTS[resource.type]
     if resource[name].absent:
         return
-    allowed = [*resource.settings["allowedAccountIds"].json().texts(), *options["accounts"]]
+    allowed = accepted_accounts(resource, options)
     actions = [f"{service}:{action}" for action in ADMINISTRATION[service]]
 
     def check(statement: Statement) -> Verdicts:
@@ -133,17 +125,7 @@ _ORGANIZATION = re.compile(r"aws:principalorg(id|paths)")
     controls=("AWS: data perimeter",),
     remediation="Name a principal of the stack's own account, or its account in the option `accounts`.",
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html",
-    options={
-        "accounts": Option(
-            default=list(DATADOG),
-            schema={
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Accounts other than the stack's own that may assume roles or get data; by "
-                "default, those of Datadog.",
-            },
-        )
-    },
+    options=account_option("that may assume roles or get data; by default, those of Datadog", DATADOG),
 )
 def trusted(resource: Resource, options: Options) -> Verdicts:
     """Refuse roles, grants, snapshots, images and log subscriptions for other accounts than the provider's.
@@ -151,8 +133,7 @@ def trusted(resource: Resource, options: Options) -> Verdicts:
     The stack's own account is the allowed one of the provider. A condition on an organization is enough for a
     role.
     """
-    own = resource.settings["allowedAccountIds"].json().texts()
-    allowed = [*own, *options["accounts"]]
+    own, allowed = own_accounts(resource), accepted_accounts(resource, options)
     remedy = f"name a principal of {' or '.join(own) or 'aws:allowedAccountIds'}"
 
     def check_trust(statement: Statement) -> Verdicts:
