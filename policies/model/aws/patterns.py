@@ -39,30 +39,33 @@ _KINDS = (
 
 _IDS = {"instance": "i-", "launch-template": "lt-", "managed-instance": "mi-"}
 """The prefixes of the IDs of resources that run code (EC2 User Guide, resource-ids; Systems Manager User
-Guide, "Managed nodes")."""
+Guide, "Managed nodes"). The rest is random, so a wildcard in it selects no resources that anybody chose."""
 
 _VALUES = (
-    *(f"{prefix}{NOBODY}" for prefix in ("o-", "vpc-", "vpce-", "AIDA", "AROA")),
+    *(f"{prefix}{NOBODY}" for prefix in ("o-", "vpc-", "vpc-0", "vpce-", "vpce-0", "AIDA", "AROA")),
     f"AROA{NOBODY[:17]}:{NOBODY}",
     f"o-{NOBODY}/r-{NOBODY}/ou-{NOBODY}/",
     f"{NOBODY}.amazonaws.com",
     f"{NOBODY}.{NOBODY}.amazonaws.com",
 )
 """Values of condition keys that nobody has, in the form that all values of the key have (IAM User Guide,
-reference_policies_condition-keys and reference_identifiers, unique IDs)."""
+reference_policies_condition-keys and reference_identifiers, unique IDs). The IDs of 17 digits begin with 0
+(dev-toolbox.tech, AWS ARN parser, "EC2 Instance ARN")."""
 
 
 def is_every_resource(pattern: str, project: str = "") -> bool:
     """Return True if a pattern of ARNs matches every resource of a kind in an account, or in a project.
 
     The names of a project's resources begin with its name and a hyphen. A path of IAM's names counts as well,
-    since whoever creates a role chooses its path.
+    since whoever creates a role chooses its path, and so does a part of a random ID.
     """
     service, _, resource = _parts(as_pattern(pattern))
     name = resource.rpartition("/")[2]
     of_path = service == "iam" and bool(name) and not name.strip("*?")
     samples = _samples(service, resource, project)
-    return of_path or any(matches(sample, resource) for sample in samples)
+    return (
+        of_path or _has_partial_id(service, resource) or any(matches(sample, resource) for sample in samples)
+    )
 
 
 def is_every_arn(pattern: str) -> bool:
@@ -77,7 +80,9 @@ def is_every_arn(pattern: str) -> bool:
         return False
     service, account, resource = _parts(pattern)
     samples = _samples(service, resource if account else "")
-    return not account.strip("*?") and any(matches(sample, resource) for sample in samples)
+    return not account.strip("*?") and (
+        _has_partial_id(service, resource) or any(matches(sample, resource) for sample in samples)
+    )
 
 
 def is_any_policy(pattern: str) -> bool:
@@ -102,6 +107,16 @@ def _parts(pattern: str) -> tuple[str, str, str]:
         parts += ["*"] * (6 - len(parts))
     _, _, service, _, account, resource = (*parts, *[""] * 6)[:6]
     return service, account, resource
+
+
+def _has_partial_id(service: str, resource: str) -> bool:
+    """Return True for a pattern such as `instance/i-0*`, whose wildcard is a part of a random ID."""
+    kind, _, own = resource.partition("/")
+    return (
+        service != "s3"
+        and ("*" in own or "?" in own)
+        and any(matches(name, kind) and own.startswith(prefix) for name, prefix in _IDS.items())
+    )
 
 
 def _samples(service: str, resource: str, project: str = "") -> list[str]:
