@@ -24,6 +24,12 @@ contain a workflow with jobs (CodeBuild API Reference, WebhookFilter)."""
 _APPROVALS = ("ALL_PULL_REQUESTS", "FORK_PULL_REQUESTS")
 """The policies with which a pull request from a fork starts a build only after the comment of somebody with a
 role in the repository (CodeBuild API Reference, PullRequestBuildPolicy)."""
+_APPROVERS = frozenset(
+    {"BITBUCKET_ADMIN", "BITBUCKET_WRITE", "GITHUB_ADMIN", "GITHUB_MAINTAIN", "GITHUB_WRITE"}
+    | {"GITLAB_DEVELOPER", "GITLAB_MAINTAINER", "GITLAB_OWNER"}
+)
+"""The roles that may push, which are also the default. Everybody can read a public repository, and the pull
+request of an approver starts a build by itself (CodeBuild user guide, pull-request-build-policy)."""
 
 _ID = r"(?:[\w:{}-]|\\[.:{}-])+"
 _ONE_OR_SEVERAL = rf"\^(?:{_ID}|\((?:\?:)?{_ID}(?:\|{_ID})*\))\$"
@@ -43,13 +49,14 @@ _TOKEN = re.compile(r"\\.|[][()|]", re.DOTALL)
     controls=CONTROLS,
     remediation=(
         "Give each group of filters an ACTOR_ACCOUNT_ID with the IDs of those who may start builds, or "
-        "require an approval of pull requests."
+        "require an approval of pull requests by those with write access."
     ),
 )
 def actors(resource: Resource, _: Options) -> Verdicts:
     """Refuse webhooks that let everybody start builds who can open a pull request.
 
-    Pushes and releases need no filter for actors, because they need write access to the repository.
+    Pushes and releases need no filter for actors, because they need write access to the repository. An
+    approval of pull requests counts if all roles that can give it have write access.
     """
     groups = resource["filterGroups"]
     if not groups.items():
@@ -64,7 +71,8 @@ def _group(group: Value, policy: Value) -> Verdicts:
         return
     patterns = [item["pattern"].text() or "" for item in filters if item["type"].text() == "EVENT"]
     events = {event.strip() for pattern in patterns for event in pattern.split(",")}
-    if policy["requiresCommentApproval"].text() in _APPROVALS:
+    strangers = [item for item in policy["approverRoles"].items() if item.text() not in _APPROVERS]
+    if policy["requiresCommentApproval"].text() in _APPROVALS and not strangers:
         events = {event for event in events if not event.startswith("PULL_REQUEST_")}
     if not patterns or not events <= _WRITERS_EVENTS:
         yield Finding(group["filters"].path, f"without an {_ACTOR}", "add one with the IDs of the actors")
