@@ -19,6 +19,20 @@ def account_option(what: str, default: Iterable[str] = ()) -> dict[str, Option]:
     }
 
 
+def organization_option() -> dict[str, Option]:
+    """Return the option of a rule with the organizations to whose members a condition may limit a grant."""
+    return {
+        "organizations": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "IDs of the own organizations, such as o-a1b2c3d4e5; others are no limit.",
+            },
+        )
+    }
+
+
 def own_accounts(resource: Resource) -> list[str]:
     """Return the account that a resource's provider allows, which is the stack's own; empty without one."""
     return [*resource.settings["allowedAccountIds"].json().texts()]

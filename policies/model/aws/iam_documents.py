@@ -252,6 +252,14 @@ def elements(value: Value) -> list[Value]:
     return value.items() or ([] if value.absent or isinstance(value.get(), list) else [value])
 
 
+def reached(value: Value, path: str) -> list[Value]:
+    """Return the values at a path, whose steps lead through the elements of lists."""
+    values = [value]
+    for step in path.split("."):
+        values = [item for value in values for item in elements(value[step])]
+    return values
+
+
 def _is_unknown(value: Value) -> bool:
     return not value.known
 

@@ -8,9 +8,14 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
-from policies.model.aws.accounts import accepted_accounts, account_option, own_accounts
+from policies.model.aws.accounts import (
+    accepted_accounts,
+    account_option,
+    organization_option,
+    own_accounts,
+)
 from policies.model.aws.buckets import BUCKETS, part_types
-from policies.model.aws.iam_documents import Statement, elements
+from policies.model.aws.iam_documents import Statement, reached
 from policies.model.aws.iam_policies import ROLE
 from policies.model.checks import check_each_statement
 from policies.model.property_values import Value
@@ -56,9 +61,9 @@ DOCUMENTS = dict.fromkeys((*part_types("Policy"), *BUCKETS), ("policy", "s3")) |
 }
 """The types with a policy on a resource, its property, and the service of its actions."""
 
-_LIMITS = re.compile(r"aws:(principalorgid|principalorgpaths|sourceip|sourcevpce?|vpce\w+)|s3:x-amz-acl")
-"""Condition keys that limit the other account to an organization or a network, or an object's ACL to one that
-gives it to the owner of the bucket."""
+_LIMITS = re.compile(r"aws:(sourceip|sourcevpce?)|s3:x-amz-acl")
+"""Condition keys that limit the other account to a network, or an object's ACL to one that gives it to the
+owner of the bucket."""
 
 
 @IAM.rule(
@@ -68,12 +73,13 @@ gives it to the owner of the bucket."""
     controls=("AWS: data perimeter", "FSBP S3.6"),
     remediation="Name the actions that the other account needs, without those on policies and deletion.",
     url="https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-6",
-    options=account_option("that may administer resources"),
+    options=account_option("that may administer resources") | organization_option(),
 )
 def administration(resource: Resource, options: Options) -> Verdicts:
     """Refuse policies that let another account change the grants of a resource, weaken it or delete it.
 
-    The stack's own account is the allowed one of the provider. Without it, nobody knows which are others.
+    The stack's own account is the allowed one of the provider. Without it, nobody knows which are others. An
+    ID of a user or role, or a canonical user ID, does not tell its account, and counts as another one.
     """
     name, service = DOCUMENTS[resource.type]
     if resource[name].absent:
@@ -85,7 +91,8 @@ def administration(resource: Resource, options: Options) -> Verdicts:
         if not statement.allows:
             return
         action = next((action for action in actions if statement.covers(action)), None)
-        if action and _other_principals(statement, allowed) and not statement.narrowed_by(_LIMITS):
+        others = _other_principals(statement, allowed, options["organizations"]) if action else []
+        if others and not statement.narrowed_by(_LIMITS):
             yield disallowed(
                 statement.named, f"leave out {action}, or name a principal of {' or '.join(allowed)}"
             )
@@ -94,17 +101,45 @@ def administration(resource: Resource, options: Options) -> Verdicts:
         yield from check_each_statement(resource[name], check)
 
 
-ACCOUNTS = {
-    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": "destinationArn",
-    "aws:ec2/amiLaunchPermission:AmiLaunchPermission": "accountId",
-    "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission": "accountId",
-    "aws:kms/grant:Grant": "granteePrincipal",
-    "aws:rds/clusterSnapshot:ClusterSnapshot": "sharedAccounts",
-    "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": "sharedAccounts",
-    "aws:rds/snapshot:Snapshot": "sharedAccounts",
-    "aws:rds/snapshotCopy:SnapshotCopy": "sharedAccounts",
+ACCOUNTS = dict.fromkeys(part_types("ReplicationConfig"), ("rules.destination.account",)) | {
+    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": ("destinationArn",),
+    "aws:ec2/amiLaunchPermission:AmiLaunchPermission": (
+        "accountId",
+        "organizationArn",
+        "organizationalUnitArn",
+    ),
+    "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission": ("accountId",),
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration": (
+        "replicationConfiguration.rules.destinations.registryId",
+    ),
+    "aws:imagebuilder/distributionConfiguration:DistributionConfiguration": tuple(
+        f"distributions.amiDistributionConfiguration.{name}"
+        for name in (
+            "launchPermission.organizationArns",
+            "launchPermission.organizationalUnitArns",
+            "launchPermission.userIds",
+            "targetAccountIds",
+        )
+    ),
+    "aws:kms/grant:Grant": ("granteePrincipal",),
+    "aws:oam/link:Link": ("sinkIdentifier",),
+    "aws:ram/principalAssociation:PrincipalAssociation": ("principal",),
+    "aws:ram/resourceShareAssociationsExclusive:ResourceShareAssociationsExclusive": ("principals",),
+    "aws:rds/clusterSnapshot:ClusterSnapshot": ("sharedAccounts",),
+    "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy": ("sharedAccounts",),
+    "aws:rds/snapshot:Snapshot": ("sharedAccounts",),
+    "aws:rds/snapshotCopy:SnapshotCopy": ("sharedAccounts",),
+    "aws:redshift/dataShareAuthorization:DataShareAuthorization": ("consumerIdentifier",),
+    "aws:redshift/endpointAuthorization:EndpointAuthorization": ("account",),
+    BUCKETS[0]: ("replicationConfiguration.rules.destination.accountId",),
+    BUCKETS[1]: ("replicationConfigurations.rules.destinations.accountId",),
+    "aws:ssm/document:Document": ("permissions.account_ids",),
 }
-"""The types that name an account that gets data or the use of a key, and the property with it or its ARN."""
+"""The types that name an account or an organization that gets data, or the use of a key or of a resource, and
+the paths of its number or ARN. Numbers of a document for Systems Manager are separated by commas.
+
+Sources: pulumi-aws 7. The bucket of a replication tells no account, so that only `account` is judged, with
+which the replicas belong to that account."""
 
 LOGS = "aws:cloudwatch/logAccountPolicy:LogAccountPolicy"
 """The type that sends the logs of all groups of an account to a destination, which its document names."""
@@ -115,7 +150,14 @@ DATADOG = ("464622532012", "417141415827", "412381753143")
 _CALLERS = re.compile(r"aws:principal(account|arn)|kms:calleraccount")
 """Condition keys with the account or the ARN of the caller."""
 
-_ORGANIZATION = re.compile(r"aws:principalorg(id|paths)")
+_MEMBERS = re.compile(r"aws:((principal|vpce)org(id|paths)|vpceaccount)")
+"""Condition keys with the organization of the caller, or the owner of the caller's VPC endpoint."""
+
+_ORGANIZATION_ARN = re.compile(r"arn:[\w-]+:organizations::\d+:(?:organization|ou)/(o-[a-z0-9]+).*")
+
+_UNIQUE_ID = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
+"""The ID of a user or role, which a policy names in place of its ARN (IAM User Guide,
+reference_identifiers, unique IDs)."""
 
 
 @IAM.rule(
@@ -123,28 +165,36 @@ _ORGANIZATION = re.compile(r"aws:principalorg(id|paths)")
     types=(ROLE, LOGS, *ACCOUNTS),
     severity=Severity.HIGH,
     controls=("AWS: data perimeter",),
-    remediation="Name a principal of the stack's own account, or its account in the option `accounts`.",
+    remediation=(
+        "Name a principal of the stack's own account, its account in the option `accounts`, or a condition "
+        "on an organization in the option `organizations`."
+    ),
     url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html",
-    options=account_option("that may assume roles or get data; by default, those of Datadog", DATADOG),
+    options=account_option("that may assume roles or get data; by default, those of Datadog", DATADOG)
+    | organization_option(),
 )
 def trusted(resource: Resource, options: Options) -> Verdicts:
-    """Refuse roles, grants, snapshots, images and log subscriptions for other accounts than the provider's.
+    """Refuse roles, grants, snapshots, images, replicas, shares and logs for accounts other than the stack's.
 
-    The stack's own account is the allowed one of the provider. A condition on an organization is enough for a
-    role.
+    The stack's own account is the allowed one of the provider. For a role, a condition on an organization of
+    the option is enough. An ID of a user or role does not tell its account, and counts as another one.
     """
+    organizations = options["organizations"]
     own, allowed = own_accounts(resource), accepted_accounts(resource, options)
     remedy = f"name a principal of {' or '.join(own) or 'aws:allowedAccountIds'}"
 
     def check_trust(statement: Statement) -> Verdicts:
-        others = _other_principals(statement, allowed) if statement.allows else []
-        if others and not statement.narrowed_by(_ORGANIZATION):
+        if statement.allows and _other_principals(statement, allowed, organizations):
             yield disallowed(statement.named, remedy)
 
     def check_account(value: Value) -> Verdicts:
-        account = _account(value.text() or "")
-        if account and account not in allowed:
-            yield disallowed(value, remedy)
+        for name in (value.text() or "").split(","):
+            organization = _ORGANIZATION_ARN.fullmatch(name)
+            account = _account(name.strip())
+            known = organization[1] in organizations if organization else account in allowed
+            if account and not known:
+                yield disallowed(value, remedy)
+                return
 
     if resource.type == ROLE:
         yield from check_each_statement(resource["assumeRolePolicy"], check_trust)
@@ -157,22 +207,42 @@ def _named(resource: Resource) -> Iterator[Value]:
     if resource.type == LOGS:
         yield resource["policyDocument"].json()["DestinationArn"]
     else:
-        yield from elements(resource[ACCOUNTS[resource.type]])
+        for path in ACCOUNTS[resource.type]:
+            yield from reached(resource.props, path)
 
 
-def _other_principals(statement: Statement, allowed: Sequence[str]) -> list[str]:
-    """Return the accounts of a statement's principals that are none of the allowed ones.
+def _other_principals(
+    statement: Statement, allowed: Sequence[str], organizations: Sequence[str]
+) -> list[str]:
+    """Return the principals of a statement, or their accounts and organizations, that are not allowed.
 
-    In a statement for everybody, conditions name the principals. One with allowed accounts only is enough,
-    since all conditions have to be met.
+    In a statement for everybody, conditions name the principals. One with allowed ones only is enough, since
+    all conditions have to be met.
     """
-    accounts = [_account(name) for kind, name in statement.principals if kind == "AWS"]
+    members = [
+        [value.partition("/")[0] for value in item.values]
+        for item in statement.conditions
+        if item.narrows and _MEMBERS.fullmatch(item.key)
+    ]
+    if any({*values} <= {*allowed, *organizations} for values in members):
+        return []
+    others = [
+        name
+        for kind, name in statement.principals
+        if kind == "CanonicalUser" or (kind == "AWS" and _is_other(name, allowed))
+    ]
     if statement.everybody:
         conditions = [item for item in statement.conditions if item.narrows and _CALLERS.fullmatch(item.key)]
         named = [[_account(value) for value in item.values] for item in conditions]
         if not any({*values} <= {*allowed} for values in named):
-            accounts += chain.from_iterable(named)
-    return [account for account in accounts if account and account not in allowed]
+            names = [name for name in chain.from_iterable([*named, *members]) if name]
+            others += [name for name in names if name not in (*allowed, *organizations)]
+    return others
+
+
+def _is_other(principal: str, allowed: Sequence[str]) -> bool:
+    account = _account(principal)
+    return account not in allowed if account else bool(_UNIQUE_ID.fullmatch(principal))
 
 
 def _account(principal: str) -> str | None:

@@ -7,7 +7,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import IAM
-from policies.model.aws.iam_documents import elements, has_owner
+from policies.model.aws.iam_documents import has_owner, reached
 from policies.model.checks import DEPUTIES, open_to_everybody
 from policies.model.property_values import Value
 
@@ -135,12 +135,4 @@ def everybody(resource: Resource, _: Options) -> Verdicts:
         if shared and all(not has_owner(resource.at(name).text() or "") for name in share.limits):
             yield disallowed(value, REMEDY)
 
-    yield from check_each(_reached(resource.props, share.path), check)
-
-
-def _reached(value: Value, path: str) -> list[Value]:
-    """Return the values at a path, whose steps lead through the elements of lists."""
-    values = [value]
-    for step in path.split("."):
-        values = [item for value in values for item in elements(value[step])]
-    return values
+    yield from check_each(reached(resource.props, share.path), check)
