@@ -1,11 +1,12 @@
 """IAM rules on trust: conditions in trust policies, and roles that deploy several environments."""
 
 import re
+from collections.abc import Set
 from itertools import chain
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, disallowed, expected
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Verdicts, disallowed, expected
 from policies.engine.topics import IAM
 from policies.model.aws.iam_documents import Condition, Statement
 from policies.model.aws.iam_policies import ROLE
@@ -124,6 +125,70 @@ def _names_subject(pattern: str) -> bool:
             # A namespace belongs to the cluster that is the provider, so its beginning is enough.
             return pattern.removeprefix(kind)[:1] not in ("", "*", "?", ":")
     return bool(_SUBJECT.fullmatch(_KIND.sub("", pattern)))
+
+
+_GITHUB_ISSUER = re.compile(r"token\.actions\.githubusercontent\.com(/[\w.-]+)?")
+"""The issuer of GitHub Actions, also that of an enterprise (GitHub docs, "REST API endpoints for GitHub
+Actions OIDC", custom issuer)."""
+
+_REPOSITORY = {
+    "repository": re.compile(r"([^/:]+/[^/:]+)"),
+    "sub": re.compile(r"repo:([^/:@]+)(?:@\d+)?/([^/:@]+)(?:@\d+)?:.*", re.DOTALL),
+}
+"""The claims that name the repository of a job by owner and name, and their form. Since 2026, `sub` can have
+IDs behind both (GitHub changelog, 2026-04-23, immutable subject claims).
+
+The claim `job_workflow_ref` names a reusable workflow, which other repositories may call (GitHub docs, "Using
+OpenID Connect with reusable workflows")."""
+
+
+@IAM.rule(
+    "iam-trust-other-repository",
+    types=(ROLE,),
+    severity=Severity.CRITICAL,
+    controls=("CKV_AWS_358",),
+    remediation=(
+        "Add a condition on `sub` or `repository` that names a repository in the option `repositories`, "
+        "without wildcards in its owner and name."
+    ),
+    url="https://docs.github.com/en/actions/reference/security/oidc",
+    options={
+        "repositories": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "GitHub repositories whose jobs may assume roles: owner/name. If empty, all.",
+            },
+        )
+    },
+)
+def repository(resource: Resource, options: Options) -> Verdicts:
+    """Refuse roles that jobs of other repositories on GitHub may assume than those of the option.
+
+    A condition on the workflow alone is not enough, because other repositories may call it.
+    """
+    repositories = {name.casefold() for name in options["repositories"]}
+
+    def check(statement: Statement) -> Verdicts:
+        github = [
+            item for item in statement.conditions if _GITHUB_ISSUER.fullmatch(item.key.rpartition(":")[0])
+        ]
+        if statement.allows and github and not any(_names_repository(item, repositories) for item in github):
+            named = " or ".join(options["repositories"])
+            yield expected(statement.value["Condition"], f"a condition on sub for the repository {named}")
+
+    if repositories:
+        yield from check_each_statement(resource["assumeRolePolicy"], check)
+
+
+def _names_repository(condition: Condition, repositories: Set[str]) -> bool:
+    """Return True if a condition admits jobs of these repositories only."""
+    form = _REPOSITORY.get(condition.key.rpartition(":")[2])
+    if form is None or not condition.narrows:
+        return False
+    named = [form.fullmatch(value) for value in condition.values]
+    return all(match and "/".join(match.groups()).casefold() in repositories for match in named)
 
 
 _DEPLOY_SUFFIX = "-deploy"
