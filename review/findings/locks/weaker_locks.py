@@ -1,11 +1,18 @@
 """Locks of data that are lifted, shortened, or easier to remove than in the base."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from review.findings.locks.measures import (
+    Measure,
+    delay,
+    delay_with_unit,
+    mode,
+    period,
+    period_with_unit,
+    prefix_rules,
+)
 from review.left_objects import find_left_object, may_be_left
 from review.model import Finding, SourceLocation, list_all
 from review.objects.owners import has_other_object
@@ -13,8 +20,6 @@ from review.plain_data import as_text, as_texts, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 NONE = "absent"
 """Text for a value that is not there."""
@@ -24,26 +29,23 @@ class Lock(NamedTuple):
     """A lock that a resource is or has, and the inputs from which its strength follows.
 
     `subject` is the input that names what the lock protects; it is empty if that is the resource itself.
-    Without a value at `root`, there is no lock; an empty one stands for the whole resource. `periods` has the
-    paths of the time for which the lock keeps data, with their units in days, and `modes` those of its mode,
-    with the modes from the weakest to the strongest. `delays` has the paths of the days in which a lock can
-    still be removed; without them, it can be removed at any time. `scopes` has the paths of what limits a
-    lock to some objects: another limit than in the base may leave objects without a lock. All paths begin at
-    the resource.
+    Without a value at `root`, there is no lock; an empty one stands for the whole resource. Each measure is
+    compared alone. `scopes` has the paths of what limits a lock to some objects: another limit than in the
+    base may leave objects without a lock. With `stays`, the lock stays if its resource is deleted. All paths
+    begin at the resource.
     """
 
     effect: str
     subject: str = ""
     root: str = ""
-    periods: Mapping[str, int] = MappingProxyType({})
-    modes: Mapping[str, Sequence[str]] = MappingProxyType({})
-    delays: Sequence[str] = ()
+    measures: Sequence[Measure] = ()
     scopes: Sequence[str] = ()
+    stays: bool = False
 
     @property
     def paths(self) -> list[str]:
         """The paths of all compared inputs."""
-        return [*self.modes, *self.periods, *self.delays]
+        return [path for measure in self.measures for path in measure.paths]
 
 
 def _default_retention(root: str, subject: str = "") -> Lock:
@@ -57,13 +59,17 @@ def _default_retention(root: str, subject: str = "") -> Lock:
         "new objects can be deleted earlier, or by more users",
         subject,
         root,
-        {f"{root}.days": 1, f"{root}.years": 365},
-        {f"{root}.mode": ("GOVERNANCE", "COMPLIANCE")},
+        (
+            mode(f"{root}.mode", "GOVERNANCE", "COMPLIANCE"),
+            period({f"{root}.days": 1, f"{root}.years": 365}),
+        ),
     )
 
 
 OF_BUCKET = _default_retention("rule.defaultRetention", "bucket")
 """The lock of a resource beside the bucket."""
+
+_SNAPLOCK = "snaplockConfiguration"
 
 LOCKS: Mapping[str, Lock] = {
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": OF_BUCKET,
@@ -75,19 +81,54 @@ LOCKS: Mapping[str, Lock] = {
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration": Lock(
         "recovery points can be deleted earlier, or by more users",
         "backupVaultName",
-        periods={"minRetentionDays": 1},
-        delays=("changeableForDays",),
+        measures=(period({"minRetentionDays": 1}), delay("changeableForDays")),
     ),
-    # DAYS is the only unit (Recycle Bin API reference, RetentionPeriod).
+    # DAYS is the only unit of both periods (Recycle Bin API reference, RetentionPeriod, UnlockDelay). Nobody
+    # can change or delete a rule that is locked before the delay after its unlocking has passed.
     "aws:rbin/rule:Rule": Lock(
         "deleted snapshots and images can be restored for a shorter time, or not at all",
         "resourceType",
-        periods={"retentionPeriod.retentionPeriodValue": 1},
+        measures=(
+            period({"retentionPeriod.retentionPeriodValue": 1}),
+            period({"lockConfiguration.unlockDelay.unlockDelayValue": 1}),
+        ),
         # A rule with tags keeps only what has them (Recycle Bin API reference, CreateRule).
         scopes=("resourceTags", "excludeResourceTags"),
     ),
+    # Privileged delete removes files before their time; it is off by default. Without an autocommit, a client
+    # has to lock each file itself (Amazon FSx API reference, UpdateSnaplockConfiguration, AutocommitPeriod).
+    "aws:fsx/ontapVolume:OntapVolume": Lock(
+        "files can be deleted earlier, or by more users",
+        root=_SNAPLOCK,
+        measures=(
+            mode(f"{_SNAPLOCK}.snaplockType", "ENTERPRISE", "COMPLIANCE"),
+            mode(
+                f"{_SNAPLOCK}.privilegedDelete",
+                "ENABLED",
+                "DISABLED",
+                "PERMANENTLY_DISABLED",
+                default="DISABLED",
+            ),
+            period_with_unit(f"{_SNAPLOCK}.retentionPeriod.minimumRetention"),
+            period_with_unit(f"{_SNAPLOCK}.retentionPeriod.defaultRetention"),
+            delay_with_unit(f"{_SNAPLOCK}.autocommitPeriod"),
+        ),
+    ),
+    # The provider leaves the rules in place when the resource is deleted (cloudflare/
+    # terraform-provider-cloudflare, internal/services/r2_bucket_lock/resource.go: Delete).
+    "cloudflare:index/r2BucketLock:R2BucketLock": Lock(
+        "objects can be deleted or overwritten earlier",
+        "bucketName",
+        "rules",
+        (prefix_rules("rules"),),
+        stays=True,
+    ),
 }
-"""The locks by type of resource. A bucket's own deletion is another finding, about its data."""
+"""The locks by type of resource. A bucket's own deletion is another finding, about its data.
+
+Nobody can remove the lock of a Glacier vault, once it is complete, or change its policy (Amazon S3 Glacier
+API reference, AbortVaultLock), so it has no row.
+"""
 
 
 def find_weaker_locks(stack: Stack) -> Iterator[tuple[str, Finding]]:
@@ -122,10 +163,11 @@ def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
     A lock that another object gets in place of the former one is lifted, too.
     """
     if step.op == "delete":
-        return not find_left_object(step, stack) or may_be_left(step, stack)
-    if not step.new or step.new.type not in LOCKS or not _is_locked(step.new, LOCKS[step.new.type]):
+        return not lock.stays and (not find_left_object(step, stack) or may_be_left(step, stack))
+    other = LOCKS.get(step.new.type) if step.new else None
+    if not step.new or not other or other.effect != lock.effect or not _is_locked(step.new, other):
         return True
-    if step.op != "replace" or find_left_object(step, stack):
+    if lock.stays or step.op != "replace" or find_left_object(step, stack):
         return False
     is_same = value_at(old.values, lock.subject) == value_at(step.new.values, lock.subject)
     # A real preview does not know the new ID.
@@ -134,46 +176,17 @@ def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
 
 def _weaker_paths(old: Resource, new: Resource, lock: Lock) -> Iterator[str]:
     """Yield the paths of the inputs with which the lock is weaker, or may be so, than in the base."""
-    before, after = (_strengths(side, LOCKS[side.type]) for side in (old, new))
-    for paths, strength, other in zip(
-        ([*lock.modes], [*lock.periods], [*lock.delays]), before, after, strict=True
-    ):
-        if strength is not None and (other is None or other < strength):
-            yield from (path for path in paths if value_at(old.values, path) != value_at(new.values, path))
+    for measure, other in zip(lock.measures, LOCKS[new.type].measures, strict=True):
+        before = [value_at(old.values, path) for path in measure.paths]
+        after = [value_at(new.values, path) for path in other.paths]
+        if measure.is_weaker(before, after):
+            yield from (
+                path for path in measure.paths if value_at(old.values, path) != value_at(new.values, path)
+            )
     for path in lock.scopes:
         limit = value_at(new.values, path)
         if limit and limit != value_at(old.values, path):
             yield path
-
-
-def _strengths(resource: Resource, lock: Lock) -> tuple[float | None, ...]:
-    """Return the strength of the mode, of the period and of the delay; None for what cannot be compared."""
-    modes = [_rank(value_at(resource.values, path), order) for path, order in lock.modes.items()]
-    periods = [_days(value_at(resource.values, path), unit) for path, unit in lock.periods.items()]
-    delays = [_days(value_at(resource.values, path), 1) for path in lock.delays]
-    return (
-        _strongest(modes),
-        _strongest(periods),
-        # The longer a lock can be removed, the weaker it is. Without days, this is possible for ever.
-        _strongest([None if days is None else 1 / days if days else 0.0 for days in delays]),
-    )
-
-
-def _strongest(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return max(known, default=0.0) if len(known) == len(values) else None
-
-
-def _rank(value: Any, order: Sequence[str]) -> float | None:
-    if value is None:
-        return 0.0
-    return order.index(value) + 1.0 if value in order else None
-
-
-def _days(value: Any, unit: int) -> float | None:
-    if value is None:
-        return 0.0
-    return float(value) * unit if NUMBER.fullmatch(str(value)) else None
 
 
 def _set_paths(resource: Resource, lock: Lock) -> list[str]:

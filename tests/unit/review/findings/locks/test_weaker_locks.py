@@ -16,6 +16,8 @@ LOCK_V2 = "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV
 BUCKET, BUCKET_V2 = "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"
 VAULT = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 BIN = "aws:rbin/rule:Rule"
+VOLUME = "aws:fsx/ontapVolume:OntapVolume"
+R2 = "cloudflare:index/r2BucketLock:R2BucketLock"
 
 Inputs = dict[str, Any]
 
@@ -39,6 +41,38 @@ def in_bucket(**period: Any) -> Inputs:
 
 def in_bucket_v2(**period: Any) -> Inputs:
     return of_bucket("rules", 0, "defaultRetentions", 0, **period)
+
+
+def bin_with(days: int, delay: int | None = None) -> Inputs:
+    """Return the inputs of a rule of the Recycle Bin, which may be locked itself."""
+    lock = {"lockConfiguration": {"unlockDelay": {"unlockDelayValue": delay}}} if delay else {}
+    return {"retentionPeriod": {"retentionPeriodValue": days}, **lock}
+
+
+def snaplock(**inputs: Any) -> Inputs:
+    """Return the inputs of a volume with SnapLock."""
+    return {"snaplockConfiguration": {"snaplockType": "ENTERPRISE", **inputs}}
+
+
+def minimum(unit: str, value: int | None = None) -> Inputs:
+    return snaplock(retentionPeriod={"minimumRetention": {"type": unit, "value": value}})
+
+
+def r2_rule(prefix: str | None = None, enabled: bool = True, **condition: Any) -> Inputs:
+    return {"id": "it", "prefix": prefix, "enabled": enabled, "condition": condition}
+
+
+def r2(*rules: Inputs) -> Inputs:
+    return {"bucketName": "records", "rules": [*rules]}
+
+
+WEEK = {"type": "Age", "maxAgeSeconds": 604800}
+DAY = {"type": "Age", "maxAgeSeconds": 86400}
+FOREVER = {"type": "Indefinite"}
+
+
+def until(date: str) -> Inputs:
+    return {"type": "Date", "date": date}
 
 
 def findings(op: str, kind: str, before: Inputs, after: Inputs | None, **state: Any) -> list[Finding]:
@@ -202,3 +236,79 @@ def test_a_component_is_no_lock() -> None:
         {"urn": f"urn:pulumi:dev::pipe::{LOCK}::it", "type": LOCK, "inputs": retention(days=7)}, Path()
     )
     assert [*find_weaker_locks(stack(Step("delete", old, None)))] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "change"),
+    [
+        (BIN, bin_with(9, 30), bin_with(9), "lockConfiguration.unlockDelay.unlockDelayValue 30 → absent"),
+        (BIN, bin_with(9, 30), bin_with(20, 7), "lockConfiguration.unlockDelay.unlockDelayValue 30 → 7"),
+        (BIN, bin_with(9), bin_with(8, 30), "retentionPeriod.retentionPeriodValue 9 → 8"),
+        (VOLUME, snaplock(), snaplock(privilegedDelete="ENABLED"), "snaplockConfiguration.privilegedDelete "),
+        (
+            VOLUME,
+            snaplock(privilegedDelete="PERMANENTLY_DISABLED"),
+            snaplock(),
+            "snaplockConfiguration.privilegedDelete PERMANENTLY_DISABLED → absent",
+        ),
+        (VOLUME, minimum("YEARS", 1), minimum("MONTHS", 11), "snaplockConfiguration.retentionPeriod."),
+        (VOLUME, minimum("INFINITE"), minimum("YEARS", 100), "snaplockConfiguration.retentionPeriod."),
+        (VOLUME, minimum("INFINITE"), minimum("UNSPECIFIED"), "snaplockConfiguration.retentionPeriod."),
+        (VOLUME, minimum("DAYS", 1), minimum("AGES", 1), "snaplockConfiguration.retentionPeriod."),
+        (VOLUME, minimum("DAYS", 1), snaplock(), "snaplockConfiguration.retentionPeriod."),
+        (
+            VOLUME,
+            snaplock(autocommitPeriod={"type": "DAYS", "value": 1}),
+            snaplock(autocommitPeriod={"type": "NONE"}),
+            "snaplockConfiguration.autocommitPeriod.type DAYS → NONE",
+        ),
+        (R2, r2(r2_rule(**WEEK)), r2(r2_rule(**DAY)), "rules "),
+        (R2, r2(r2_rule(**WEEK)), r2(r2_rule("logs/", **WEEK)), "rules "),
+        (R2, r2(r2_rule(**WEEK)), r2(r2_rule(enabled=False, **WEEK)), "rules "),
+        (R2, r2(r2_rule("a", **WEEK), r2_rule("b", **WEEK)), r2(r2_rule("a", **WEEK)), "rules "),
+        (R2, r2(r2_rule(**FOREVER)), r2(r2_rule(**WEEK)), "rules "),
+        (R2, r2(r2_rule(**WEEK)), r2(r2_rule(**until("2050-01-01"))), "rules "),
+        (R2, r2(r2_rule(**until("2050-01-02"))), r2(r2_rule(**until("2050-01-01T23:59:59Z"))), "rules "),
+        (R2, r2(r2_rule(**until("2050-01-02"))), r2(r2_rule(**until("someday"))), "rules "),
+    ],
+)
+def test_a_weaker_lock_of_another_kind_blocks(kind: str, before: Inputs, after: Inputs, change: str) -> None:
+    (finding,) = findings("update", kind, before, after)
+    assert finding.message.startswith(f"the lock is weaker ({change}")
+    assert findings("update", kind, before, before) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        (BIN, bin_with(9, 7), bin_with(9, 30)),
+        (BIN, bin_with(9), bin_with(9, 7)),
+        (VOLUME, {}, snaplock()),
+        (VOLUME, snaplock(), snaplock(privilegedDelete="DISABLED")),
+        (VOLUME, snaplock(privilegedDelete="ENABLED"), snaplock()),
+        (VOLUME, minimum("MONTHS", 12), minimum("YEARS", 1)),
+        (VOLUME, minimum("UNSPECIFIED"), minimum("INFINITE")),
+        (VOLUME, snaplock(), snaplock(autocommitPeriod={"type": "HOURS", "value": 5})),
+        (R2, r2(r2_rule(**DAY)), r2(r2_rule(**WEEK))),
+        (R2, r2(r2_rule("logs/", **DAY)), r2(r2_rule("other/", **DAY), r2_rule("", **FOREVER))),
+        (R2, r2(r2_rule(enabled=False, **WEEK)), r2(r2_rule(**DAY))),
+        (R2, r2(r2_rule(**until("2050-01-01"))), r2(r2_rule(**until("2050-01-01T01:00:00+01:00")))),
+    ],
+)
+def test_an_equal_or_stronger_lock_is_no_finding(kind: str, before: Inputs, after: Inputs) -> None:
+    assert findings("update", kind, before, after) == []
+
+
+def test_the_lock_of_a_bucket_of_r2_outlives_its_resource() -> None:
+    before, after = r2(r2_rule(**WEEK)), r2()
+    (finding,) = findings("update", R2, before, after)
+    assert finding.message.startswith("the lock is lifted (rules ")
+    assert findings("delete", R2, before, None) == []
+    assert findings("replace", R2, before, before | {"bucketName": "other"}) == []
+
+
+def test_a_lock_is_lifted_if_its_resource_becomes_one_of_another_kind() -> None:
+    old = resource(VAULT, "it", {"backupVaultName": "a", "minRetentionDays": 7})
+    reviewed = stack(Step("update", old, resource(LOCK, "it", retention(days=9))))
+    ((_, finding),) = find_weaker_locks(reviewed)
+    assert finding.message.startswith("the lock is lifted")
