@@ -261,3 +261,21 @@ def test_the_waiver_of_images_names_the_workloads(types: str, name: str, is_waiv
     for stack in ("dev", "stg", "prod"):
         urn = f"urn:pulumi:{stack}::pipe::pipe:kubernetes:{types}::{name}"
         assert bool(waivers.of("workload-image-without-digest", urn)) is is_waived
+
+
+@pytest.mark.parametrize("policy", ["cloudflare-dnssec-off", "cloudflare-origin-pulls-unauthenticated"])
+@pytest.mark.parametrize(
+    ("stack", "types", "name", "is_waived"),
+    [
+        ("prod", "Edge$cloudflare:index/zoneSetting:ZoneSetting", "edge-always-use-https", True),
+        ("stg", "Edge$cloudflare:index/zoneSetting:ZoneSetting", "edge-always-use-https", False),
+        ("prod", "Edge$cloudflare:index/zoneSetting:ZoneSetting", "edge-0", False),
+        ("prod", "Edge$cloudflare:index/zone:Zone", "other", False),
+        ("prod", "Edge$cloudflare:index/zoneDnssec:ZoneDnssec", "edge", False),
+    ],
+)
+def test_the_waivers_of_the_zone_name_one_setting(
+    policy: str, stack: str, types: str, name: str, is_waived: bool
+) -> None:
+    waivers = load(BY_NAME, date(2026, 12, 1), PACK / "waivers.yaml")
+    assert bool(waivers.of(policy, f"urn:pulumi:{stack}::pipe::pipe:edge:{types}::{name}")) is is_waived
