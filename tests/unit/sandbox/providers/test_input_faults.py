@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.providers.rest.altered_secrets import alter_secrets
 from sandbox.providers.rest.package import HIDDEN
 from sandbox.wire.schema import UnknownTypeError
 from sandbox.wire.values import UNKNOWN, Secret, map_items
@@ -269,9 +270,30 @@ def test_a_secret_hides_only_the_faults_of_its_input(providers: Providers, secre
     assert providers.faults(r.SETTING, marked | {"zoneId": UNKNOWN}) == ["no such setting"]
 
 
-def test_a_fault_is_shown_without_the_text_of_a_secret(providers: Providers):
+def test_a_word_that_is_a_secret_hides_no_message_with_this_word(providers: Providers):
     inputs: dict[str, Any] = {"zoneId": "z", "settingId": "./ssl", "value": Secret("setting")}
-    assert providers.faults(r.SETTING, inputs) == [HIDDEN]
+    assert providers.faults(r.SETTING, inputs) == ["no such setting"]
+
+
+@each_row("critical", ["5.5", "5.50", "55e-1"])
+def test_a_fault_that_depends_on_a_secret_is_hidden_in_every_spelling(providers: Providers, critical: str):
+    inputs: dict[str, Any] = {
+        "name": "it",
+        "type": "query alert",
+        "message": "it",
+        "query": "avg(last_5m):avg:system.load.1{*} > 7",
+        "monitorThresholds": {"critical": critical},
+    }
+    (fault,) = providers.faults(r.MONITOR, inputs)
+    assert "(5.5)" in fault
+    marked = inputs | {"monitorThresholds": {"critical": Secret(critical)}}
+    assert providers.faults(r.MONITOR, marked) == [HIDDEN]
+
+
+def test_only_secrets_are_altered_and_keep_their_types():
+    inputs = {"a": Secret({"b": [True, 0, -2, 2.5, "a9fZ-", None, UNKNOWN]}), "c": 0, "d": "a"}
+    altered = {"a": Secret({"b": [False, 1, -4, 5.0, "b0aG-", None, UNKNOWN]}), "c": 0, "d": "a"}
+    assert alter_secrets(inputs) == altered
 
 
 def test_the_fault_of_a_secret_is_not_shown(providers: Providers):
