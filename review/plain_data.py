@@ -368,7 +368,7 @@ def _encodings(value: str) -> frozenset[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield the forms that a value may have in JSON, Python, HTML, a shell, a URL, hexadecimal and base64."""
+    """Yield the forms that a value may have in JSON, Python, HTML, a shell, a URL and encodings of bytes."""
     raw, json_text = value.encode(), json.dumps(value, ensure_ascii=False)[1:-1]
     # Go's JSON encoder, which the engine uses, escapes these characters as well.
     go_json = re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
@@ -389,6 +389,8 @@ def _forms(value: str) -> Iterator[str]:
     yield from _base64_forms(value.encode("utf-16-le"))  # as in Windows' -EncodedCommand
     for form in {*_base64_forms(raw)}:
         yield from _base64_forms(form.encode())
+    for form in {*_base32_forms(raw)}:
+        yield from (form, form.lower())
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:
@@ -401,3 +403,15 @@ def _base64_forms(raw: bytes) -> Iterator[str]:
         for form in (encoded, encoded.rstrip("="), encoded[:-4]):
             yield form
             yield form.replace("+", "-").replace("/", "_")
+
+
+def _base32_forms(raw: bytes) -> Iterator[str]:
+    """Yield the base32 of a value at each of the five offsets that it can have in a longer string.
+
+    A group of eight characters has five bytes (RFC 4648, section 6). As in base64, the characters at the ends
+    may have bits of other bytes.
+    """
+    for offset in range(5):
+        encoded = base64.b32encode(b" " * offset + raw).decode()[-(-offset * 8 // 5) :]
+        last = (offset + len(raw)) * 8 // 5 - -(-offset * 8 // 5)
+        yield from (encoded, encoded.rstrip("="), encoded[:last])

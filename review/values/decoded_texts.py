@@ -24,13 +24,22 @@ ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][0-9A-Za-z]{
 ESCAPE = re.compile(
     r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\U000[0-9A-Fa-f]{5}|\\[0-3][0-7]{2}|\\\r?\n[ \t]*+|\\."
 )
+QUOTED = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
+BYTES = re.compile(
+    r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{2}(?:(?:, ?|[ :-])(?:0x)?[0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"
+)
 REPEATED = re.compile(r"(['\"$%{}])\1+")
 FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-"""Patterns of the escapes of URLs, forms, HTML, strings, and repeated signs, and of the folded lines of YAML.
+"""Patterns of the escapes of URLs, forms, HTML, strings and e-mails, of bytes in hexadecimal digits with
+signs between them, of repeated signs, and of the folded lines of YAML.
 
-Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`), configparser and printf (`%`), and
-formats of Python (braces).
+E-mails have quoted-printable text, whose digits are in upper case. It ends a line that goes on in the next
+one with a sign (RFC 2045, 6.7). Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`),
+configparser and printf (`%`), and formats of Python (braces).
 """
+
+BYTE = re.compile(r"(?:, ?|[ :-])?(?:0x)?([0-9A-Fa-f]{2})")
+"""Pattern of one of the bytes in hexadecimal digits, with the sign before it."""
 
 CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 """Control characters by the letters of their escapes."""
@@ -200,6 +209,25 @@ def _unescape_string(escape: str) -> Iterator[tuple[str, int]]:
         yield CONTROL.get(letter, letter), len(escape)
 
 
+def _unescape_quoted(escape: str) -> Iterator[tuple[str, int]]:
+    """Yield the characters of an escape in quoted-printable text; none for the end of a line."""
+    if escape.endswith("\n"):
+        yield "", len(escape)
+    else:
+        yield from _unescape_bytes(bytes.fromhex(escape.replace("=", "")), 3)
+
+
+def _unescape_separated(escape: str) -> Iterator[tuple[str, int]]:
+    """Yield the characters of bytes in hexadecimal digits such as `61:62`, `61 62` or `0x61, 0x62`."""
+    pairs = [*BYTE.finditer(escape)]
+    first = 0
+    content = bytes.fromhex("".join(pair[1] for pair in pairs))
+    for char in content.decode(errors="surrogateescape"):
+        end = first + len(char.encode(errors="surrogateescape"))
+        yield char, pairs[end - 1].end() - pairs[first].start()
+        first = end
+
+
 def _join_repeated(signs: str) -> Iterator[tuple[str, int]]:
     """Yield one sign for a run of it, as `join_repeated_signs` does."""
     yield signs[0], len(signs)
@@ -214,6 +242,8 @@ UNESCAPERS: tuple[tuple[re.Pattern[str], Sequence[str], Unescape], ...] = (
     (FORM, ("+",), _unescape_percent),
     (ENTITY, ("&",), _unescape_entity),
     (ESCAPE, ("\\",), _unescape_string),
+    (QUOTED, ("=",), _unescape_quoted),
+    (BYTES, (":", "-", " ", ","), _unescape_separated),
     (REPEATED, ("''", '""', "$$", "%%", "{{", "}}"), _join_repeated),
     (FOLD, ("\n",), _unfold),
 )

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import quopri
 import re
 import shlex
 import textwrap
@@ -171,6 +172,8 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "a shell's word": lambda value: shlex.quote(value).removeprefix("'").removesuffix("'"),
     "base64 of base64": lambda value: _base64_at(_base64_at(value, 0), 0),
     "wrapped base64": lambda value: textwrap.fill(_base64_at(value, 0), 8),
+    "base32": lambda value: base64.b32encode(value.encode()).decode(),
+    "base32 in lower case": lambda value: base64.b32encode(value.encode()).decode().lower().rstrip("="),
     "wrapped base64 in JSON": lambda value: textwrap.fill(_base64_at(value, 0), 8).replace("\n", "\\n"),
 }
 
@@ -184,6 +187,12 @@ DECODED: dict[str, Callable[[str], str]] = {
     "base64 of a URL's part": lambda value: _base64_at(quote(value, safe=""), 0),
     "base64 of HTML": lambda value: _base64_at(str(escape(value)), 0),
     "base64 of JSON in base64": lambda value: _base64_at(_base64_at(json.dumps(value)[1:-1], 0), 0),
+    "quoted-printable": lambda value: quopri.encodestring(value.encode(), quotetabs=True).decode(),
+    "hexadecimal with colons": lambda value: value.encode().hex(":"),
+    "hexadecimal with spaces": lambda value: value.encode().hex(" "),
+    "hexadecimal with dashes": lambda value: value.encode().hex("-").upper(),
+    "a list of bytes": lambda value: ", ".join(f"0x{byte:02x}" for byte in value.encode()),
+    "hexadecimal JSON with colons": lambda value: json.dumps(value)[1:-1].encode().hex(":"),
     "hexadecimal JSON": lambda value: json.dumps(value)[1:-1].encode().hex(),
     "wrapped base64 of JSON": lambda value: textwrap.fill(_base64_at(json.dumps(value)[1:-1], 0), 8),
 }
