@@ -55,7 +55,8 @@ def is_limited(expression: str) -> bool:
 def spared_hosts(expression: str) -> frozenset[str]:
     """Return the hosts of which an expression may match every request; empty if a path or client limits it.
 
-    The hosts are in lower case. Those that an unlimited expression names are among them.
+    The hosts are in lower case. Those that an unlimited expression names are among them. A star at the end
+    stands for all hosts with this beginning.
     """
     if _is_readable_and_limited(expression, _is_limited_beside_host):
         return frozenset()
@@ -112,9 +113,10 @@ def _hosts_of_condition(tokens: tuple[str, ...]) -> list[str]:
 
 
 def _whole_host(beginning: str) -> list[str]:
-    """Return the host in the beginning of a full URI that has no path; a part of a host counts as a host."""
-    host, _, path = beginning.strip('"').partition("://")[2].partition("/")
-    return [] if path.strip("/") else [host.lower()]
+    """Return the host in the beginning of a full URI that has no path; what goes on in a host ends with a star."""
+    host, slash, path = beginning.strip('"').partition("://")[2].partition("/")
+    name, colon, _ = host.lower().partition(":")
+    return [] if path.strip("/") else [name if slash or colon else f"{name}*"]
 
 
 def _is_limited_beside_host(tokens: tuple[str, ...], networks: list[str]) -> bool:
@@ -158,6 +160,8 @@ def _is_value(field: str, value: str) -> bool:
         return value.startswith("$") or is_network(value)
     if field in _NETWORKS:
         return value.isdecimal()
+    if field == _HOST and "\\" in value:
+        return False  # With an escape, a host has another name than the text shows.
     return field in (*_PATHS, _HOST) and value.startswith('"')
 
 

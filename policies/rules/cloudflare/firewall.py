@@ -90,7 +90,8 @@ def managed_rules(stack: Stack, options: Options) -> Verdicts:
     one. A ruleset of another kind does nothing unless another one executes it. No rule may spare all requests
     to a host for which the stack declares a record.
     """
-    zones, hosts = Zones(stack), _hosts(stack)
+    zones = Zones(stack)
+    hosts = _hosts(stack, zones)
     protected: dict[str | None, bool] = {}
     unknown: Unknown | None = None
     for ruleset in stack.of((RULESET,)):
@@ -110,14 +111,37 @@ def managed_rules(stack: Stack, options: Options) -> Verdicts:
         )
 
 
-def _hosts(stack: Stack) -> frozenset[str]:
-    """Return the known names of the records with which the stack publishes a host."""
+APEX = "@"
+"""The name of a record at the top of its zone (pulumi-cloudflare, DnsRecord: name)."""
+LABELS_OF_APEX = 2
+"""The usual number of labels of a zone, if its name is unknown."""
+
+
+def _hosts(stack: Stack, zones: Zones) -> frozenset[str]:
+    """Return the known names of the records with which the stack publishes a host, and those of its zones."""
     names = (
         record["name"].text()
         for record in stack.of(RECORDS)
         if record["name"].known and record["type"].known and record["type"].text() in ("A", "AAAA", "CNAME")
     )
-    return frozenset(name.lower() for name in names if name)
+    hosts = frozenset(name.lower() for name in names if name)
+    apexes = (zone["name"].text() for zone in zones.declared if zone["name"].known)
+    return hosts | {name.lower() for name in apexes if name and APEX in hosts}
+
+
+def _is_published(spared: str, hosts: frozenset[str]) -> bool:
+    """Return True if the stack may publish a host, or one with a beginning that ends with a star.
+
+    The name of a record is complete, or relative to its zone. Its first label may be a wildcard.
+    """
+    if spared in hosts or (APEX in hosts and spared.count(".") + 1 == LABELS_OF_APEX):
+        return True
+    if spared.endswith("*"):
+        return any(host.startswith(spared[:-1]) or host == APEX or host.startswith("*.") for host in hosts)
+    return any(
+        spared.startswith(f"{host}.") or (host.startswith("*.") and spared.endswith(host[1:]))
+        for host in hosts
+    )
 
 
 def _spared(ruleset: Resource, hosts: frozenset[str]) -> Verdicts:
@@ -132,7 +156,7 @@ def _spared(ruleset: Resource, hosts: frozenset[str]) -> Verdicts:
         if not all(part.known for part in parts) or rule["action"].text() != "skip" or not _is_enabled(rule):
             return
         skips_all = not (parameters["ruleset"].absent and parameters["rulesets"].absent)
-        if skips_all and hosts & spared_hosts(expression.text() or ""):
+        if skips_all and any(_is_published(host, hosts) for host in spared_hosts(expression.text() or "")):
             yield ruleset.attach(disallowed(expression, _LIMIT))
 
     yield from check_each(ruleset["rules"].items(), check)
