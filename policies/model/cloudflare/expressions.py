@@ -113,7 +113,7 @@ def _hosts_of_condition(tokens: tuple[str, ...]) -> list[str]:
 
 
 def _whole_host(beginning: str) -> list[str]:
-    """Return the host in the beginning of a full URI that has no path; what goes on in a host ends with a star."""
+    """Return the host in the beginning of a full URI that has no path, with a star if the host may go on."""
     host, slash, path = beginning.strip('"').partition("://")[2].partition("/")
     name, colon, _ = host.lower().partition(":")
     return [] if path.strip("/") else [name if slash or colon else f"{name}*"]

@@ -137,7 +137,7 @@ def _is_published(spared: str, hosts: frozenset[str]) -> bool:
     if spared in hosts or (APEX in hosts and spared.count(".") + 1 == LABELS_OF_APEX):
         return True
     if spared.endswith("*"):
-        return any(host.startswith(spared[:-1]) or host == APEX or host.startswith("*.") for host in hosts)
+        return any(host.startswith((spared[:-1], "*.")) or host == APEX for host in hosts)
     return any(
         spared.startswith(f"{host}.") or (host.startswith("*.") and spared.endswith(host[1:]))
         for host in hosts
