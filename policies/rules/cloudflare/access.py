@@ -1,8 +1,10 @@
 """A rule on Cloudflare Access, which asks visitors of an application who they are."""
 
+import re
+
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Verdicts, check_each
+from policies.engine.rule import Finding, Options, Resource, Verdicts, check_each, disallowed
 from policies.engine.topics import CLOUDFLARE
 from policies.model.networks import is_world
 from policies.model.property_values import Value
@@ -24,6 +26,19 @@ EVERYONE = "everyone"
 COUNTRY = "geo"
 NETWORK = "ip"
 
+PUBLIC_MAIL = re.compile(
+    r"(?:aol|gmail|gmx|hotmail|live|outlook|protonmail|yahoo|yandex)\.(?:com?\.)?[a-z]{2,3}"
+    r"|(?:126|163|fastmail|googlemail|hushmail|icloud|inbox|mac|mail|me|msn|naver|qq|rocketmail|ymail|zoho)\.com"
+    r"|(?:bk|inbox|list|mail|rambler|ya)\.ru|(?:freenet|t-online|web)\.de|(?:interia|wp)\.pl"
+    r"|laposte\.net|libero\.it|seznam\.cz|(?:pm|proton)\.me"
+)
+"""Pattern of the domains of large providers where everybody gets an address.
+
+Source: willwhite/freemail, data/free.txt. The last two are Proton's.
+"""
+
+_ADDRESSES = "name single addresses in email, or let requires name a group"
+
 _REMEDY = "let requires name a group, a login method or a network"
 
 
@@ -39,7 +54,8 @@ _REMEDY = "let requires name a group, a login method or a network"
     url="https://developers.cloudflare.com/cloudflare-one/access-controls/policies/",
 )
 def opened(resource: Resource, _: Options) -> Verdicts:
-    """Refuse Access policies and groups that let everyone in, or everyone in a country.
+    """Refuse Access policies and groups that let everyone in, or everyone in a country, or with an address of
+    a public provider of e-mail.
 
     A group may stand for countries, because a policy may require it. A policy may wait for an approval
     instead, and one of an application with a path may bypass Access.
@@ -74,12 +90,21 @@ def _rules(policy: Value, selectors: set[str]) -> Verdicts:
     for rule in rules:
         if selector := _selector(rule, selectors):
             yield Finding(rule.path, selector, _REMEDY)
+        elif _is_public_mail(rule):
+            yield disallowed(rule.at("emailDomain.domain"), _ADDRESSES)
         elif not rule[NETWORK].absent and is_world(*networks):
             yield Finding(rule.path, rule.shown(), _REMEDY)
 
 
 def _includes_anybody(rule: Value, selectors: set[str]) -> bool:
-    return bool(_selector(rule, selectors)) or is_world(rule.at("ip.ip").text() or "")
+    return (
+        bool(_selector(rule, selectors)) or is_world(rule.at("ip.ip").text() or "") or _is_public_mail(rule)
+    )
+
+
+def _is_public_mail(rule: Value) -> bool:
+    domain = rule.at("emailDomain.domain").text() or ""
+    return PUBLIC_MAIL.fullmatch(domain.lower().strip("@. ")) is not None
 
 
 def _selector(rule: Value, selectors: set[str]) -> str | None:
