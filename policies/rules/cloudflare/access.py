@@ -28,7 +28,8 @@ NETWORK = "ip"
 
 PUBLIC_MAIL = re.compile(
     r"(?:aol|gmail|gmx|hotmail|live|outlook|protonmail|yahoo|yandex)\.(?:com?\.)?[a-z]{2,3}"
-    r"|(?:126|163|fastmail|googlemail|hushmail|icloud|inbox|mac|mail|me|msn|naver|qq|rocketmail|ymail|zoho)\.com"
+    r"|(?:126|163|fastmail|googlemail|hushmail|icloud|inbox|mac|mail|me|msn|naver|qq)\.com"
+    r"|(?:rocketmail|ymail|zoho)\.com"
     r"|(?:bk|inbox|list|mail|rambler|ya)\.ru|(?:freenet|t-online|web)\.de|(?:interia|wp)\.pl"
     r"|laposte\.net|libero\.it|seznam\.cz|(?:pm|proton)\.me"
 )
