@@ -153,7 +153,6 @@ _CALLERS = re.compile(r"aws:principal(account|arn)|kms:calleraccount")
 _MEMBERS = re.compile(r"aws:((principal|vpce)org(id|paths)|vpceaccount)")
 """Condition keys with the organization of the caller, or the owner of the caller's VPC endpoint."""
 
-_ORGANIZATION_ARN = re.compile(r"arn:[\w-]+:organizations::\d+:(?:organization|ou)/(o-[a-z0-9]+).*")
 
 _UNIQUE_ID = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
 """The ID of a user or role, which a policy names in place of its ARN (IAM User Guide,
@@ -189,10 +188,8 @@ def trusted(resource: Resource, options: Options) -> Verdicts:
 
     def check_account(value: Value) -> Verdicts:
         for name in (value.text() or "").split(","):
-            organization = _ORGANIZATION_ARN.fullmatch(name)
-            account = _account(name.strip())
-            known = organization[1] in organizations if organization else account in allowed
-            if account and not known:
+            account, organization = _account(name.strip()), _organization(name)
+            if account and account not in allowed and organization not in organizations:
                 yield disallowed(value, remedy)
                 return
 
@@ -243,6 +240,15 @@ def _other_principals(
 def _is_other(principal: str, allowed: Sequence[str]) -> bool:
     account = _account(principal)
     return account not in allowed if account else bool(_UNIQUE_ID.fullmatch(principal))
+
+
+def _organization(arn: str) -> str:
+    """Return the organization that an ARN of it or of one of its units names; an empty string if none.
+
+    The account in such an ARN manages the organization (Service Authorization Reference, AWS Organizations).
+    """
+    _, _, service, _, _, resource = (*arn.split(":", 5), *[""] * 6)[:6]
+    return (*resource.split("/"), "")[1] if service == "organizations" else ""
 
 
 def _account(principal: str) -> str | None:

@@ -131,12 +131,12 @@ _GITHUB_ISSUER = re.compile(r"token\.actions\.githubusercontent\.com(/[\w.-]+)?"
 """The issuer of GitHub Actions, also that of an enterprise (GitHub docs, "REST API endpoints for GitHub
 Actions OIDC", custom issuer)."""
 
-_REPOSITORY = {
-    "repository": re.compile(r"([^/:]+/[^/:]+)"),
-    "sub": re.compile(r"repo:([^/:@]+)(?:@\d+)?/([^/:@]+)(?:@\d+)?:.*", re.DOTALL),
-}
-"""The claims that name the repository of a job by owner and name, and their form. Since 2026, `sub` can have
-IDs behind both (GitHub changelog, 2026-04-23, immutable subject claims).
+_ID = re.compile(r"@\d+\Z")
+"""The ID of an owner or a repository in `sub`, which is behind its name since 2026 (GitHub changelog,
+2026-04-23, immutable subject claims)."""
+
+_REPOSITORY = ("sub", "repository")
+"""The claims that name the repository of a job by owner and name.
 
 The claim `job_workflow_ref` names a reusable workflow, which other repositories may call (GitHub docs, "Using
 OpenID Connect with reusable workflows")."""
@@ -184,11 +184,21 @@ def repository(resource: Resource, options: Options) -> Verdicts:
 
 def _names_repository(condition: Condition, repositories: Set[str]) -> bool:
     """Return True if a condition admits jobs of these repositories only."""
-    form = _REPOSITORY.get(condition.key.rpartition(":")[2])
-    if form is None or not condition.narrows:
-        return False
-    named = [form.fullmatch(value) for value in condition.values]
-    return all(match and "/".join(match.groups()).casefold() in repositories for match in named)
+    claim = condition.key.rpartition(":")[2]
+    return (
+        claim in _REPOSITORY
+        and condition.narrows
+        and all(_repository(claim, value).casefold() in repositories for value in condition.values)
+    )
+
+
+def _repository(claim: str, value: str) -> str:
+    """Return the repository that a claim names, as owner/name; another text if it names none."""
+    if claim == "repository":
+        return value
+    kind, _, rest = value.partition(":")
+    named, _, _ = rest.partition(":")
+    return "/".join(_ID.sub("", part) for part in named.split("/")) if kind == "repo" else value
 
 
 _DEPLOY_SUFFIX = "-deploy"
