@@ -3,7 +3,8 @@
 import re
 from base64 import b64decode
 from binascii import Error as InvalidBase64Error
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
 
 from pulumi_policy import Severity
 
@@ -122,17 +123,82 @@ def _secondary_sources(project: Resource) -> Verdicts:
 
 def _source(source: Value) -> Verdicts:
     yield from guarded(_source_text(source["location"], "use a connection to the repository instead"))
-    yield from guarded(_source_text(source["buildspec"], "read it from Secrets Manager instead"))
+    yield from guarded(
+        _source_text(source["buildspec"], "read it from Secrets Manager instead", _assigns_secret)
+    )
 
 
 _REFERENCE = re.compile(r":\$(?:\w+|\{\w+\})@")
 """A password in an address that is a variable of a shell, as in `https://ci:$TOKEN@git.example.com`."""
 
 
-def _source_text(value: Value, remedy: str) -> Verdicts:
+def _source_text(value: Value, remedy: str, is_more: Callable[[str], bool] = lambda _: False) -> Verdicts:
     text = value.text()
-    if text and (value.secret or holds_secret(_REFERENCE.sub("@", text))):
+    if text and (value.secret or holds_secret(_REFERENCE.sub("@", text)) or is_more(text)):
         yield Finding(value.path, "[secret]", remedy)
+
+
+_LONGEST, _MOST_BRACKETS = 12_000, 500
+"""The number of characters, and of opening brackets, of a build specification that is read. PyYAML needs a
+time proportional to the square of the open brackets; with these limits, it is less than a second."""
+
+
+def _assigns_secret(text: str) -> bool:
+    """Return True if a build specification has a secret in a plain variable, or assigns one in a command.
+
+    Variables are in `env.variables`, also in those of the builds of a batch, and are plain text (CodeBuild
+    user guide, build-spec-ref and batch-build-buildspec). A text that is a path of a file has none.
+    """
+    # Most specifications are paths, and PyYAML is slow to import and to read.
+    if "\n" not in text and "{" not in text:
+        return False
+    if len(text) > _LONGEST or text.count("[") + text.count("{") > _MOST_BRACKETS:
+        return False
+    from yaml import YAMLError
+
+    from policies.model import strict_yaml
+
+    try:
+        parts = [*_parts(strict_yaml.read(text))]
+    except (YAMLError, RecursionError):
+        return False
+    return any(
+        names_secret(str(name), str(content))
+        for part in parts
+        for name, content in _plain_variables(part.get("env"))
+    ) or any(
+        names_secret(match[1], match[2])
+        for part in parts
+        for command in _list(part.get("commands"))
+        for match in _ASSIGNMENT.finditer(str(command))
+    )
+
+
+def _parts(content: object) -> Iterable[Mapping[str, object]]:
+    """Yield the objects of a document, each once, since anchors can repeat one very often."""
+    seen: set[int] = set()
+    rest = [content]
+    while rest:
+        part = rest.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            yield cast("dict[str, object]", part)
+            rest += cast("dict[str, object]", part).values()
+        elif isinstance(part, list):
+            rest += cast("list[object]", part)
+
+
+def _plain_variables(environment: object) -> Iterable[tuple[str, object]]:
+    if isinstance(environment, dict):
+        variables = cast("dict[str, object]", environment).get("variables")
+        if isinstance(variables, dict):
+            yield from cast("dict[str, object]", variables).items()
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 @EC2.rule(
