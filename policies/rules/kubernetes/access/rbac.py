@@ -1,16 +1,26 @@
 """Rules on Roles and their bindings: wildcards, Secrets, escalation, built-in roles, broad subjects."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Options, Resource, Verdicts, check_each, disallowed, expected
+from policies.engine.rule import (
+    Finding,
+    Options,
+    Resource,
+    Stack,
+    Verdicts,
+    check_each,
+    disallowed,
+    expected,
+)
 from policies.engine.topics import RBAC
 from policies.model.checks import guarded
 from policies.model.kubernetes.pods import Object, kubernetes, objects
-from policies.model.property_values import Value
+from policies.model.property_values import UnknownValueError, UnreadableValueError, Value
 
 GROUPS = tuple(f"rbac.authorization.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 ROLES = frozenset[str]().union(*(kubernetes(group, "Role", "ClusterRole") for group in GROUPS))
@@ -299,6 +309,114 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
         yield from guarded(_each(item.value["rules"], partial(check, cluster_wide=cluster_wide)))
         if not cluster_wide:
             yield from guarded(token_secrets(item.value["rules"].items()))
+
+
+@dataclass(frozen=True)
+class _SecretRole:
+    """A role that creates or reads Secrets."""
+
+    urn: str
+    item: Object
+    place: Hashable
+    """The namespace; None for a ClusterRole."""
+    creates: bool
+    reads: bool
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """A role that a binding grants to a subject."""
+
+    role: _SecretRole
+    name: Value
+    """The name in the binding."""
+    urn: str
+    """The URN of the binding."""
+    place: Hashable
+    """The namespace; None for all namespaces."""
+
+
+@RBAC.stack_rule(
+    "rbac-roles-combined",
+    about=BINDINGS,
+    severity=Severity.HIGH,
+    controls=("Kubernetes: RBAC good practices",),
+    remediation="Bind one of the two roles only, or create the Secret in the program.",
+    url="https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks",
+)
+def combined(stack: Stack, _: Options) -> Verdicts:
+    """Refuse bindings of a Role that creates Secrets if another binding lets the subject read a Secret there.
+
+    Together, both give the tokens of all accounts of the namespace. A Role with both is another finding.
+    """
+    # Whoever creates pods reads all Secrets of the namespace anyway (Kubernetes, RBAC Good Practices,
+    # Workload creation), so such a Role is not judged together with another one.
+    roles = [*_secret_roles(stack)]
+    if not any(role.creates for role in roles):
+        return
+    grants: dict[Hashable, list[_Grant]] = {}
+    for resource in stack.of(BINDINGS):
+        for subject, grant in _grants(resource, roles):
+            grants.setdefault(subject, []).append(grant)
+    for granted in grants.values():
+        for grant in granted:
+            if reader := next((other for other in granted if _reads_tokens(grant, other)), None):
+                name = reader.urn.rpartition("::")[2]
+                shown = f"{grant.name.shown()}, and {name} lets the subject read a Secret"
+                yield Finding(grant.name.path, shown, "bind one of the two roles only", urn=grant.urn)
+
+
+def _secret_roles(stack: Stack) -> Iterator[_SecretRole]:
+    """Yield the roles that create or read Secrets; `rbac-escalation` reports what is unknown of a role."""
+    for resource in stack.of(ROLES):
+        try:
+            for item in objects(resource):
+                rules = item.value["rules"].items()
+                creates = any(_on_secrets(rule, "create") for rule in rules)
+                reads = any(_on_secrets(rule, *READING, "patch") for rule in rules)
+                place = None if item.kind == "ClusterRole" else _place(resource, item)
+                if creates or reads:
+                    yield _SecretRole(resource.urn, item, place, creates, reads)
+        except (UnknownValueError, UnreadableValueError):
+            continue
+
+
+def _place(resource: Resource, item: Object) -> Hashable:
+    """Return the namespace of an object, or the URNs on which an unknown one depends."""
+    namespace = item.value.at("metadata.namespace")
+    if namespace.known:
+        return namespace.text() or "default"
+    return frozenset(resource.property_dependencies.get("metadata", ()))
+
+
+def _grants(resource: Resource, roles: Iterable[_SecretRole]) -> Iterator[tuple[Hashable, _Grant]]:
+    """Yield the subjects of bindings, each with a role; a subject or role that is unknown has no grant."""
+    try:
+        for item in objects(resource):
+            place = None if item.kind == "ClusterRoleBinding" else _place(resource, item)
+            name = item.value.at("roleRef.name")
+            bound = [role for role in roles if _is_bound(role, resource, item, place)]
+            for subject in item.value["subjects"].items() if bound else ():
+                key = tuple(subject[part].text() or "" for part in ("kind", "namespace", "name"))
+                yield from ((key, _Grant(role, name, resource.urn, place)) for role in bound)
+    except (UnknownValueError, UnreadableValueError):
+        return
+
+
+def _is_bound(role: _SecretRole, resource: Resource, item: Object, place: Hashable) -> bool:
+    reference, own_name = item.value["roleRef"], role.item.value.at("metadata.name")
+    if reference["kind"].text() != role.item.kind or role.place not in (None, place):
+        return False
+    if reference["name"].known and own_name.known:
+        return reference["name"].text() == own_name.text()
+    return role.urn in resource.property_dependencies.get("roleRef", ())
+
+
+def _reads_tokens(grant: _Grant, other: _Grant) -> bool:
+    """Return True if a grant creates Secrets only, and another one reads a Secret in the same namespace."""
+    if not grant.role.creates or grant.role.reads or not other.role.reads:
+        return False
+    return grant.place == other.place or None in (grant.place, other.place)
 
 
 @RBAC.rule(
