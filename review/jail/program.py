@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from review.jail import isolation
+from review.jail.process_table import read_file
 from sandbox.engine import program_process
 
 ISOLATED, OPEN = "isolated", "open"
@@ -95,7 +96,7 @@ def most_sockets() -> int:
 
 def count_sockets() -> int:
     """Return the number of Unix sockets of the network namespace, with waiting connections."""
-    return OPEN_SOCKETS.read_bytes().count(b"\n") - 1  # without the headline
+    return read_file(f"{OPEN_SOCKETS}").count(b"\n") - 1  # without the headline
 
 
 def serve(listener: socket.socket, project: Path) -> None:
