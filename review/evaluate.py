@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -52,6 +53,7 @@ from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from review.values.secret_documents import find_lines
+from sandbox import forking
 from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
 from sandbox.engine.process import FAILED
@@ -79,6 +81,11 @@ SHORT_SECRETS = (
 
 COMMANDS = {"base": "up", "head": "preview"}
 """Command of the sandbox for each side."""
+
+COMMAND = (sys.executable, "-m", "sandbox")
+
+FEWEST_FORKED = 2
+"""Smallest number of commands of the sandbox for which it takes less time to fork them than to start them."""
 
 CONTROL = "control"
 """Name of a preview of the base on its own state, in place of a side. It runs if values of the head are
@@ -292,6 +299,12 @@ def run(
     deadline = time.monotonic() + minutes * 60
     activity = _CurrentActivity(send)
     runs: dict[str, dict[str, EngineRun | None]] = {stack: {} for stack in projects}
+    commands = sum(
+        1
+        for stack, sides in projects.items()
+        for side, project in zip(COMMANDS, sides, strict=True)
+        if project and not (stack_folder(work, stack) / f"{side}.code").exists()
+    )
     runs_again = any(AGAIN in sides for sides in sockets.values())
     recorded = executed_parts.find_recorded(trees) if runs_again else []
     with_other_secrets = find_changed_programs(projects, trees) if runs_again else set[str]()
@@ -319,26 +332,42 @@ def run(
                     others = of_stack.get(WITHOUT_SECRETS) if stack in with_other_secrets else None
                     further = _FurtherRuns(of_stack.get(AGAIN), recorded, others)
                 seconds = deadline - time.monotonic()
-                _run_side(stack, side, trees, folder, seconds, served, salt, further)
+                _run_side(stack, side, trees, folder, seconds, served, salt, servers, further)
                 done = _read_run(side, tree, folder, trees[0])
                 failed = done if side == "base" and done and done.errors else None
                 if failed and (names := _unset_secrets(stack, tree, project)):
                     shutil.rmtree(folder)
                     folder.mkdir()
                     _invent(names, folder, failed.errors)
-                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt)
+                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt, servers)
                     done = _read_run(side, tree, folder, trees[0])
                 runs[stack][side] = done
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
                 if side == "head" and _has_unknown(done):
                     served = sockets.get(stack, {}).get("base")
-                    _run_side(stack, CONTROL, trees, folder, deadline - time.monotonic(), served, salt)
+                    _run_side(
+                        stack,
+                        CONTROL,
+                        trees,
+                        folder,
+                        deadline - time.monotonic(),
+                        served,
+                        salt,
+                        servers,
+                    )
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
                 if side == "head" and _invented(folder):
                     served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
                     _run_side(
-                        stack, WITHOUT_SECRETS, trees, folder, deadline - time.monotonic(), served, salt
+                        stack,
+                        WITHOUT_SECRETS,
+                        trees,
+                        folder,
+                        deadline - time.monotonic(),
+                        served,
+                        salt,
+                        servers,
                     )
             except subprocess.TimeoutExpired:
                 stop(stack, side)
@@ -354,7 +383,7 @@ def run(
             _invent(_unset_secrets(stack, trees[0], project), folder)
         served = sockets.get(stack, {}).get("base")
         try:
-            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served, salt)
+            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served, salt, servers)
         except subprocess.TimeoutExpired:
             stop(stack, "base")
         else:
@@ -362,7 +391,10 @@ def run(
         activity.update(stack, "")
 
     send(Line(f"{', '.join(projects)}: evaluating the base, then the head on its state"))
-    with ThreadPoolExecutor(len(projects) or 1) as pool:
+    with (
+        _running_servers(trees[0], commands) as servers,
+        ThreadPoolExecutor(len(projects) or 1) as pool,
+    ):
         list(pool.map(evaluate_stack, projects))
         evaluated = [
             read_stack(name, trees, projects[name], stack_folder(work, name), runs[name]) for name in projects
@@ -397,6 +429,27 @@ class _FurtherRuns(NamedTuple):
 NO_FURTHER_RUNS = _FurtherRuns()
 
 
+class _Servers(NamedTuple):
+    """The sockets of servers for the sandbox's commands and the base's policy pack (sandbox/forking.py)."""
+
+    commands: Path
+    pack: Path
+
+
+@contextmanager
+def _running_servers(base: Path, commands: int) -> Generator[_Servers | None]:
+    """Start the servers, unless there are too few commands for which they save time.
+
+    Elsewhere than on Linux, a fork that does not execute a file may fail (Python, os.fork).
+    """
+    if commands < FEWEST_FORKED or sys.platform != "linux":
+        yield None
+        return
+    pack = policy_pack.__name__, forking.SERVE, str(base / "policies")
+    with forking.running("sandbox", forking.SERVE) as sandbox, forking.running(*pack) as policies:
+        yield _Servers(sandbox, policies)
+
+
 def _run_side(
     stack: str,
     side: str,
@@ -405,6 +458,7 @@ def _run_side(
     seconds: float,
     sockets: Path | None,
     salt: str,
+    servers: _Servers | None = None,
     further: _FurtherRuns = NO_FURTHER_RUNS,
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
@@ -412,35 +466,41 @@ def _run_side(
     Raise TimeoutExpired after `seconds`.
     """
     operation = COMMANDS.get(side, "preview")
-    command = [sys.executable, "-m", "sandbox", operation, stack, "--throwaway", "--targets", "none"]
+    arguments = [operation, stack, "--throwaway", "--targets", "none"]
     base, head = trees
     of_head = side in ("head", WITHOUT_SECRETS)
-    command += ["--project", str(head if of_head else base), "--folder", str(folder)]
+    arguments += ["--project", str(head if of_head else base), "--folder", str(folder)]
     secrets = [] if side == WITHOUT_SECRETS else _invented(folder)
-    command += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}", f"--salt={salt}"]
-    command += ["--no-policies"] if side == WITHOUT_SECRETS else []
-    command += ["--program", str(sockets)] if sockets else []
-    command += ["--program-again", str(further.again)] if further.again else []
+    arguments += ["--policies-of", str(base), f"--random-secrets={','.join(secrets)}", f"--salt={salt}"]
+    arguments += ["--no-policies"] if side == WITHOUT_SECRETS else []
+    arguments += ["--program", str(sockets)] if sockets else []
+    arguments += ["--program-again", str(further.again)] if further.again else []
     if further.other_secrets:
-        command += ["--program-other-secrets", str(further.other_secrets)]
+        arguments += ["--program-other-secrets", str(further.other_secrets)]
     if further.again and further.recorded:
         (folder / RECORDED_FILES).write_text(json.dumps(further.recorded))
-        command += ["--recorded-files", str(folder / RECORDED_FILES)]
-    command += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
+        arguments += ["--recorded-files", str(folder / RECORDED_FILES)]
+    arguments += ["--compare-parsers"] if side == "head" and _settings_differ(stack, trees) else []
     files = {"PIPE_POLICY_LEDGER": folder / "ledger.jsonl", policy_pack.RECORDING: folder / RECORDING}
-    with (folder / "log").open("a") as log, (folder / f"{side}.errors").open("w") as errors:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=errors,
-            env=os.environ | {name: str(file) for name, file in files.items()},
-            timeout=seconds,
-        )
+    files |= {policy_pack.SERVER: servers.pack} if servers else {}
+    environment = os.environ | {name: str(file) for name, file in files.items()}
+    with (
+        (folder / "log").open("a") as log,
+        (folder / f"{side}.errors").open("w") as errors,
+        Path(os.devnull).open() as nothing,
+    ):
+        if servers:
+            streams = [stream.fileno() for stream in (nothing, log, errors)]
+            code = forking.call(servers.commands, arguments, streams, environment, seconds)
+        else:
+            command = [*COMMAND, *arguments]
+            code = subprocess.run(
+                command, stdin=nothing, stdout=log, stderr=errors, env=environment, timeout=seconds
+            ).returncode
     for name in OUTPUT_FILES:
         if (folder / name).exists():
             (folder / name).rename(folder / f"{side}-{name}")
-    (folder / f"{side}.code").write_text(f"{done.returncode}")
+    (folder / f"{side}.code").write_text(f"{code}")
 
 
 def _invented(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The sandbox's commands: python -m sandbox up dev."""
 
 import argparse
+import importlib
 import json
 import os
 import shlex
@@ -30,6 +31,14 @@ COMMAND_LINE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("cli.toml"
 BUILD_COMMANDS = ("engine", "control-plane", "plugins")
 """Commands that find or build a program. They need no stack."""
 
+LARGE_MODULES = (
+    "lazy_sdk",
+    "pulumi_datadog._inputs",
+    "pulumi_datadog.outputs",
+    "pulumi_kubernetes.core.v1._inputs",
+    "pulumi_kubernetes.core.v1.outputs",
+)
+"""The largest modules of the SDKs, which the providers import for most programs."""
 
 FLAGS_VARIABLE = "SANDBOX_FLAGS"
 """The environment variable with options for every command, such as `--skip-preview`."""
@@ -116,6 +125,13 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
         if options.throwaway and options.command == "preview" and hide_unpredictable:
             state.change_resources(stack, hide_unpredictable)
         return engine_commands.perform(session, serve, find_unrecorded, options)
+
+
+def preload() -> None:
+    """Import what most commands need, which takes longer than some of the commands."""
+    importlib.import_module("sandbox.providers.server")
+    for module in LARGE_MODULES:
+        importlib.import_module(module)
 
 
 def _build(command: str, progress: Progress) -> Iterable[Path]:

@@ -1,19 +1,24 @@
 """The policy pack as an executable, which the engine can run without a Python language host."""
 
 import base64
+import importlib
 import json
 import os
 import runpy
 import shlex
+import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import grpc
 
+from sandbox import forking
 from sandbox.errors import CommandError
 from sandbox.workspace.files import write_atomically
 from sandbox.workspace.stacks import Stack
@@ -33,9 +38,12 @@ def flags(stack: Stack, root: Path, *, advisory: bool = False) -> list[str]:
     if not (pack / "__main__.py").exists():
         raise CommandError(f"{pack} has no policy pack; to run without one, add --no-policies.")
     program = stack.folder / "policy-pack"
-    command = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
-    # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.
     python_path = shlex.quote(str(Path(__file__).parents[2]))
+    if server := os.environ.get(SERVER):
+        command = (sys.executable, "-I", "-S", forking.__file__, server)
+    else:
+        # The engine reads the pack's port from its output, which the SDK does not flush: hence -u.
+        command = (sys.executable, "-u", "-m", "sandbox.engine.policy_pack", str(pack))
     write_atomically(program, f'#!/bin/sh\nPYTHONPATH={python_path} exec {shlex.join(command)} "$@"\n')
     program.chmod(0o700)
     config = pack / "config" / f"{stack.label}.json"
@@ -82,6 +90,14 @@ SOCKET = "PIPE_POLICY_SOCKET"
 
 RECORDING = "PIPE_POLICY_RECORDING"
 """Environment variable with the file to which the engine's questions to the pack are recorded."""
+
+SERVER = "PIPE_POLICY_SERVER"
+"""Environment variable with the path of the socket of a server (sandbox/forking.py) that runs the pack of all
+commands which get it.
+"""
+
+IMPORTED = ("pulumi_policy", "policies.engine.analyzer", "policies.engine.pack")
+"""The modules that the server imports before it forks. What it cannot import, a fork imports itself."""
 
 METHOD_PREFIX = "/pulumirpc.Analyzer/"
 
@@ -134,12 +150,35 @@ def _serve_at(path: str) -> None:
     grpc.server = server
 
 
-if __name__ == "__main__":
-    os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
+def _serve_pack(pack: Path, listener: socket.socket) -> NoReturn:
+    """Import a pack's modules, as its __main__.py does, and run it in a fork for each client."""
+    before = [*sys.path]
+    sys.path.insert(0, str(pack.parent))
+    for module in IMPORTED:
+        with suppress(Exception, SystemExit):
+            importlib.import_module(module)
+    sys.path[:] = before
+
+    def run(arguments: Sequence[str]) -> int:
+        _run([str(pack), *arguments])
+        return 0
+
+    forking.serve(listener, run)
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a pack, whose path is the first argument, with the others."""
     if recording := os.environ.get(RECORDING):
         _record(Path(recording))
     if path := os.environ.get(SOCKET):
         _serve_at(path)
+    sys.argv = arguments
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == forking.SERVE:
+        _serve_pack(Path(sys.argv[2]), socket.socket(fileno=int(sys.argv[3])))
+    os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    sys.argv = sys.argv[1:]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    _run(sys.argv[1:])

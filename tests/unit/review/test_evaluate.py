@@ -17,6 +17,12 @@ from sandbox.summary import MASK
 from sandbox.wire.sentinels import UNKNOWN
 
 
+@pytest.fixture(autouse=True)
+def _without_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each command of the sandbox, which most tests replace, in place of a fork."""
+    monkeypatch.setattr(evaluate, "FEWEST_FORKED", 1000)
+
+
 @pytest.mark.parametrize(
     "changed",
     [["requirements.txt"], ["requirements-dev.txt"], ["requirements.txt", "requirements-dev.txt"]],

@@ -5,7 +5,7 @@ import re
 from tests.support.stacks import ROOT
 
 ALLOWED = re.compile(
-    r"PIPE_POLICY_(LEDGER|RECORDING|SOCKET)"  # variables of the policy pack
+    r"PIPE_POLICY_(LEDGER|RECORDING|SERVER|SOCKET)"  # variables of the policy pack
     r"|pipe-infrastructure"  # the folder for built programs: another name would build everything again
     r"|^module pipe\.dev/[\w-]+$"  # in go.mod, and thus in the names of the folders of built programs
 )

@@ -1,0 +1,110 @@
+"""Tests of the server that forks a process for each run of a command."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import forking
+
+COMMAND = """
+import os, signal, socket, sys, time
+from sandbox import forking
+
+SERVER = os.getpid()
+
+def run(arguments):
+    if arguments[0] == "describe":
+        print(*arguments[1:], os.environ["NAME"], os.getcwd(), sys.stdin.read(), os.getppid() == SERVER)
+        print("error", file=sys.stderr)
+        return 7
+    if arguments[0] == "wait":
+        os.write(1, str(os.getpid()).encode())
+        time.sleep(60)
+    if arguments[0] == "signal":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if arguments[0] == "exit":
+        sys.exit(int(arguments[1]))
+    if arguments[0] == "server":
+        os.kill(SERVER, signal.SIGKILL)
+        return 0
+    raise ValueError(arguments[0])
+
+forking.serve(socket.socket(fileno=int(sys.argv[1])), run)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "command.py").write_text(COMMAND)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(forking.__file__).parents[1]))))
+    with forking.running("command") as path:
+        yield path
+
+
+def call(server: Path, folder: Path, *arguments: str, seconds: float = 30) -> tuple[int, str, str]:
+    """Run a command; return its exit code and what it has written."""
+    (folder / "in").write_text("input")
+    with (
+        (folder / "in").open() as stdin,
+        (folder / "out").open("w") as out,
+        (folder / "err").open("w") as err,
+    ):
+        streams = [stream.fileno() for stream in (stdin, out, err)]
+        code = forking.call(server, arguments, streams, {"NAME": "value"}, seconds)
+    return code, (folder / "out").read_text(), (folder / "err").read_text()
+
+
+def test_a_command_has_the_streams_the_environment_and_the_folder_of_its_client(
+    server: Path, tmp_path: Path
+) -> None:
+    outcome = call(server, tmp_path, "describe", "a b", "")
+    assert outcome == (7, f"a b  value {Path.cwd()} input True\n", "error\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["exit", "3"], 3), (["signal"], -11), (["exit", "0"], 0), (["error"], 1)]
+)
+def test_the_exit_code_is_that_of_the_process(
+    arguments: list[str], code: int, server: Path, tmp_path: Path
+) -> None:
+    assert call(server, tmp_path, *arguments)[0] == code
+
+
+def test_an_exception_is_written_to_standard_error(server: Path, tmp_path: Path) -> None:
+    assert call(server, tmp_path, "unknown")[2].endswith("ValueError: unknown\n")
+
+
+def test_a_command_ends_after_its_time(server: Path, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        call(server, tmp_path, "wait", seconds=2)
+    assert not Path(f"/proc/{(tmp_path / 'out').read_text()}").exists()
+
+
+def test_a_command_whose_server_ends_has_an_exit_code(server: Path, tmp_path: Path) -> None:
+    assert call(server, tmp_path, "server")[0] == forking.KILLED
+
+
+def test_the_script_runs_a_command_which_ends_with_it(server: Path) -> None:
+    script = [sys.executable, "-I", "-S", forking.__file__, str(server)]
+    environment = {**os.environ, "NAME": "value"}
+    done = subprocess.run(
+        [*script, "describe", "x"], input="", capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stderr) == (7, "error\n")
+    assert done.stdout == f"x value {Path.cwd()}  True\n"
+    with subprocess.Popen(
+        [*script, "wait"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
+    ) as client:
+        assert client.stdout
+        command = Path(f"/proc/{client.stdout.read(20).decode()}")
+        assert command.exists()
+        client.kill()
+    until = time.monotonic() + 20
+    while command.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not command.exists()
