@@ -14,6 +14,7 @@ from sandbox.summary import LATER, MASK
 
 POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
+NODE_CLASS_KIND = {"group": "eks.amazonaws.com", "kind": "NodeClass"}
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -64,7 +65,7 @@ withDefaultReservedResources).
 """
 
 DEFAULT_DISK_GIB = 80.0
-"""Size of a node's disk without a node class (EKS user guide, node class, ephemeralStorage)."""
+"""Size of a node's disk of a class without a size (EKS user guide, node class, ephemeralStorage)."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ class Nodes:
 def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, region: str) -> Nodes | None:
     """Return the cheapest nodes for the pods of a stack; None without a pool, or if no type has a price.
 
-    The result is also None for several pools or node classes, for a Deployment whose number of pods is not
-    known, for pods that may get requests from a limit range, and for requirements of the pool or of pods
-    whose effect is not computed: another type has another price.
+    The result is also None for several pools or node classes, for a pool with a class that the stack does not
+    have, for a Deployment whose number of pods is not known, for pods that may get requests from a limit
+    range, and for requirements of the pool or of pods whose effect is not computed: another type has another
+    price.
 
     All nodes are of one type. There are so many that the sum of all requests fits, and that the pods of each
     Deployment fit, of which a node has whole ones. A Deployment that spreads over zones with DoNotSchedule
@@ -129,15 +131,17 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     resources = [*resources]
     pools = [resource for resource in resources if resource.type == POOL]
     classes = [resource for resource in resources if resource.type == NODE_CLASS]
-    if len(pools) != 1 or len(classes) > 1 or value_at(pools[0].values, "spec.replicas") is not None:
+    if len(pools) != 1 or len(classes) != 1 or not _is_class_of(pools[0], classes[0]):
+        return None
+    if value_at(pools[0].values, "spec.replicas") is not None:
         return None
     instances = _admitted(pools[0], _instances(table, region))
-    node_class = classes[0] if classes else None
-    subnets = value_at(node_class.values, "spec.subnetSelectorTerms") or [] if node_class else [""]
+    node_class = classes[0].values
+    subnets = value_at(node_class, "spec.subnetSelectorTerms") or []
     if not is_list(subnets):
         return None
     zones = len(subnets)
-    size = value_at(node_class.values, "spec.ephemeralStorage.size") if node_class else None
+    size = value_at(node_class, "spec.ephemeralStorage.size")
     disk = quantity(size or DEFAULT_DISK_GIB * 2**30)
     pods, on_each_node, spread, names = list[tuple[float, Requests]](), Requests(), 1, list[str]()
     for resource in resources:
@@ -174,14 +178,37 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
     _, count, instance = min(fitting)
     requests = _together(pods)
     reason = f"{', '.join(names)} request {requests.cpus:g} CPUs and {requests.gib:g} GiB, in {spread} zones"
-    return Nodes(count, instance, disk / 2**30 if node_class else 0.0, reason)
+    return Nodes(count, instance, disk / 2**30, reason)
+
+
+def _is_class_of(pool: Resource, node_class: Resource) -> bool:
+    """Return True if a pool names a node class.
+
+    A pool may also have EKS's own class, `default`, or one of another stack, whose disks and zones are not
+    known (EKS user guide, "Create a node pool for EKS Auto Mode": nodeClassRef).
+    """
+    name = value_at(node_class.values, "metadata.name")
+    reference = value_at(pool.values, "spec.template.spec.nodeClassRef")
+    return name not in UNKNOWN_NAMES and reference == {**NODE_CLASS_KIND, "name": name}
 
 
 JOBS = {"kubernetes:batch/v1:Job": "spec", "kubernetes:batch/v1:CronJob": "spec.jobTemplate.spec"}
 """The types of jobs, each with the path of its pods."""
 
-RUNS = ("schedule", "suspend", "concurrencyPolicy", "parallelism", "completions", "backoffLimit")
-"""Fields of a job that decide, with its deadline and its requests, how long it needs how many nodes."""
+RUNS = (
+    "schedule",
+    "suspend",
+    "concurrencyPolicy",
+    "parallelism",
+    "completions",
+    "backoffLimit",
+    "podFailurePolicy",
+    "activeDeadlineSeconds",
+)
+"""Fields of a job that decide, with its pods, how long it needs how many nodes."""
+
+POD_RUNS = ("restartPolicy", "topologySpreadConstraints")
+"""Fields of a pod that decide as well: how often it starts again, and how many nodes its pods need."""
 
 
 def job_sizes(resources: Iterable[Resource]) -> dict[str, str]:
@@ -193,10 +220,12 @@ def job_sizes(resources: Iterable[Resource]) -> dict[str, str]:
     for resource in resources:
         if path := JOBS.get(resource.type):
             specs = value_at(resource.values, "spec"), value_at(resource.values, path)
-            runs = [value_at(spec, field) for spec in specs for field in (*RUNS, "activeDeadlineSeconds")]
+            runs = [value_at(spec, field) for spec in specs for field in RUNS]
             pod = value_at(resource.values, f"{path}.template.spec")
+            runs += [value_at(pod, field) for field in POD_RUNS]
             defaults = [*_default_requests(pod, _namespace(resource), resources)]
-            sizes[resource.urn] = repr((runs, _pod_requests(pod), _is_computed(pod), defaults))
+            requests = _pod_requests(pod), [*_other_amounts(pod)]
+            sizes[resource.urn] = repr((runs, requests, _is_computed(pod), defaults))
     return sizes
 
 
@@ -389,12 +418,16 @@ def _is_computed(spec: Any) -> bool:
     # A spread over nodes, other than one over zones, demands a node for each pod.
     if any(constraint.get("topologyKey") != ZONE for constraint in _demands(spec)):
         return False
-    amounts = [
-        value_at(container, f"resources.{field}")
-        for container in (*_containers(spec, "containers"), *_containers(spec, "initContainers"))
-        for field in ("requests", "limits")
-    ]
-    return all({*_COMPUTED_REQUESTS}.issuperset(amount) for amount in amounts if is_map(amount))
+    return not any(_other_amounts(spec))
+
+
+def _other_amounts(spec: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the requests and limits of a pod's containers whose effect is not computed, such as of GPUs."""
+    for container in (*_containers(spec, "containers"), *_containers(spec, "initContainers")):
+        for field in ("requests", "limits"):
+            amounts = value_at(container, f"resources.{field}")
+            if is_map(amounts):
+                yield from ((name, amounts[name]) for name in amounts if name not in _COMPUTED_REQUESTS)
 
 
 def _default_requests(spec: Any, namespace: Any, resources: Iterable[Resource]) -> Iterator[Any]:

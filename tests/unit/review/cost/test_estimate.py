@@ -328,7 +328,8 @@ def cron_job(**spec: Any) -> Resource:
     """Return a CronJob with one pod, whose jobs have this `spec`, and whose container has an image."""
     image, fields = spec.pop("image", "a"), {"schedule": spec.pop("schedule", "0 3 * * *")}
     requests = {"requests": {"cpu": spec.pop("cpu", "1")}}
-    template = {"spec": {"containers": [{"image": image, "resources": requests}]}}
+    requests["limits"] = spec.pop("limits", {})
+    template = {"spec": {"containers": [{"image": image, "resources": requests}], **spec.pop("pod", {})}}
     job = {"spec": {**fields, "jobTemplate": {"spec": {**spec, "template": template}}}}
     return resource("kubernetes:batch/v1:CronJob", "job", job)
 
@@ -341,6 +342,11 @@ def cron_job(**spec: Any) -> Resource:
         ({"schedule": "* * * * *"}, None),
         ({"parallelism": 500}, None),
         ({"cpu": "2"}, None),
+        ({"limits": {"cpu": "4"}}, 0.0),
+        ({"limits": {"nvidia.com/gpu": 8}}, None),
+        ({"podFailurePolicy": {"rules": []}}, None),
+        ({"pod": {"restartPolicy": "OnFailure"}}, None),
+        ({"pod": {"topologySpreadConstraints": [{"topologyKey": "zone"}]}}, None),
     ],
 )
 def test_a_job_of_another_size_makes_the_change_unknown(

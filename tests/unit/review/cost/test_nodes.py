@@ -16,12 +16,13 @@ AMD = [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]}]
 
 def pool(architecture: list[dict[str, Any]] = AMD, zones: int = 3) -> list[Resource]:
     """Return a node pool with its class."""
-    requirements = {"template": {"spec": {"requirements": architecture}}}
+    reference = {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": "class"}
+    requirements = {"template": {"spec": {"nodeClassRef": reference, "requirements": architecture}}}
     subnets = [{"id": str(number)} for number in range(zones)]
     node_class = {"subnetSelectorTerms": subnets, "ephemeralStorage": {"size": "80Gi"}}
     return [
         resource(nodes.POOL, "pool", {"spec": requirements}),
-        resource(nodes.NODE_CLASS, "class", {"spec": node_class}),
+        resource(nodes.NODE_CLASS, "class", {"metadata": {"name": "class"}, "spec": node_class}),
     ]
 
 
@@ -121,8 +122,21 @@ def test_the_requirements_of_a_pool_decide_about_the_type(
 def test_several_pools_or_classes_or_a_fixed_number_of_nodes_are_not_computed(name: str) -> None:
     other = resource(name, "other", {"spec": {}})
     assert nodes.plan([*pool(), other, deployment()], 0.0, TABLE, HOME) is None
-    fixed = resource(nodes.POOL, "pool", {"spec": {"replicas": 9}})
-    assert nodes.plan([fixed, deployment()], 0.0, TABLE, HOME) is None
+    own_pool, node_class = pool()
+    fixed = resource(nodes.POOL, "pool", {"spec": own_pool.values["spec"] | {"replicas": 9}})
+    assert nodes.plan([fixed, node_class, deployment()], 0.0, TABLE, HOME) is None
+
+
+@pytest.mark.parametrize("name", ["default", None, UNKNOWNS[0]])
+def test_the_nodes_of_a_class_that_the_stack_does_not_have_are_not_computed(name: str | None) -> None:
+    own_pool, node_class = pool()
+    other = resource(nodes.NODE_CLASS, "class", {**node_class.values, "metadata": {"name": name}})
+    for classes in ([other], []):
+        assert nodes.plan([own_pool, *classes, deployment()], 0.0, TABLE, HOME) is None
+    reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "class"}
+    template = {"template": {"spec": {"nodeClassRef": reference, "requirements": AMD}}}
+    foreign = resource(nodes.POOL, "pool", {"spec": template})
+    assert nodes.plan([foreign, node_class, deployment()], 0.0, TABLE, HOME) is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +200,8 @@ def test_the_nodes_are_unknown_where_a_number_or_a_part_of_the_pods_is(value: An
     for resources in hidden:
         assert nodes.plan([*pool(), *resources], 0.0, TABLE, HOME) is None, resources[0].inputs
         nodes.job_sizes(resources)
-    classes = [pool()[0], resource(nodes.NODE_CLASS, "class", {"spec": {"subnetSelectorTerms": value}})]
+    hidden_zones = {"metadata": {"name": "class"}, "spec": {"subnetSelectorTerms": value}}
+    classes = [pool()[0], resource(nodes.NODE_CLASS, "class", hidden_zones)]
     assert nodes.plan([*classes, deployment()], 0.0, TABLE, HOME) is None
     assert plan(*pool(), deployment(containers=[{"name": "api", "image": value}])) == (1, "c6i.large")
 
