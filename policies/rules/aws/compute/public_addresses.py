@@ -2,7 +2,7 @@
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Options, Resource, Verdicts, expected
+from policies.engine.rule import Finding, Options, Resource, Verdicts, expected
 from policies.engine.topics import EC2
 from policies.model.checks import guarded
 from policies.model.property_values import Value
@@ -23,6 +23,13 @@ SETTINGS = {
 Sources: EC2 user guide, using-instance-addressing; EKS user guide, create-node-class; Karpenter,
 NodeClasses."""
 
+ELASTIC = {
+    "aws:ec2/eip:Eip": ("instance", "networkInterface"),
+    "aws:ec2/eipAssociation:EipAssociation": ("instanceId", "networkInterfaceId"),
+}
+"""The types that give an elastic address to an instance or an interface, and the properties with its ID. NAT
+gateways and load balancers name the address themselves."""
+
 _TRUE = frozenset({"1", "t", "true"})
 """The texts that are true in a launch template, in lower case: the provider uses strconv.ParseBool
 (terraform-provider-aws, internal/types/nullable/bool.go)."""
@@ -30,16 +37,29 @@ _TRUE = frozenset({"1", "t", "true"})
 
 @EC2.rule(
     "ec2-public-address",
-    types=SETTINGS,
+    types=SETTINGS.keys() | ELASTIC.keys(),
     severity=Severity.HIGH,
     controls=("CKV_AWS_88", "FSBP AutoScaling.5", "FSBP EC2.9", "FSBP EC2.25", "FSBP ECS.2", "FSBP ECS.16"),
     remediation="Set it to false or remove it; load balancers and NAT gateways have public addresses.",
     url="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html",
 )
 def public_address(resource: Resource, _: Options) -> Verdicts:
-    """Refuse public addresses of instances, nodes and ECS tasks, which a private subnet does not prevent."""
+    """Refuse public addresses of instances, nodes and ECS tasks, which a private subnet does not prevent.
+
+    An elastic address is for a NAT gateway or a load balancer, and for no instance or interface.
+    """
+    if resource.type in ELASTIC:
+        for name in ELASTIC[resource.type]:
+            yield from _without_address(resource[name])
+        return
     first, *steps = SETTINGS[resource.type].split(".")
     yield from guarded(_private(resource[first], steps))
+
+
+def _without_address(target: Value) -> Verdicts:
+    """Report the ID of an instance or an interface, also one that nobody knows yet."""
+    if not target.known or target.get() not in (None, ""):
+        yield Finding(target.path, target.shown() if target.known else "not known yet", "remove it")
 
 
 def _private(value: Value, steps: list[str]) -> Verdicts:
