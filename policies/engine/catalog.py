@@ -16,7 +16,7 @@ from policies.rules.aws import (
     vpc,
 )
 from policies.rules.aws.compute import instance_metadata, plain_secrets, public_addresses, volumes
-from policies.rules.aws.data import backup, kms, kms_decryption, rds, rds_operation, s3, s3_access
+from policies.rules.aws.data import backup, kms, kms_decryption, messages, rds, rds_operation, s3, s3_access
 from policies.rules.aws.iam import attachments, other_accounts, permissions, sharing, trust
 from policies.rules.aws.network import load_balancers as load_balancer_settings
 from policies.rules.aws.network import network_acls, split_networks
@@ -103,7 +103,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
     ),
     "AWS compute": (instance_metadata, volumes, plain_secrets, public_addresses),
     "AWS network": (load_balancer_settings, network_acls, split_networks),
-    "AWS data": (rds_operation, kms_decryption),
+    "AWS data": (rds_operation, kms_decryption, messages),
     "Cloudflare": (zones, records, firewall, path_segments, origins, access),
     "Across providers": (
         hops,

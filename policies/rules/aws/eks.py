@@ -180,6 +180,45 @@ def access_accounts(resource: Resource, options: Options) -> Verdicts:
         yield disallowed(principal, f"name a principal of {' or '.join(allowed) or 'aws:allowedAccountIds'}")
 
 
+_ADMINISTRATION = (
+    ":cluster-access-policy/AmazonEKSAdminPolicy",
+    ":cluster-access-policy/AmazonEKSClusterAdminPolicy",
+)
+"""Policies like the ClusterRoles admin and cluster-admin (EKS user guide, access-policy-permissions)."""
+
+
+@EKS.rule(
+    "eks-administrator-unknown",
+    types=("aws:eks/accessPolicyAssociation:AccessPolicyAssociation",),
+    severity=Severity.HIGH,
+    controls=("CIS EKS 4.1.1",),
+    remediation=(
+        "Limit the access to namespaces, name a policy with fewer permissions, or let an owner list the role "
+        "in the option `administrators`."
+    ),
+    url="https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html",
+    options={
+        "administrators": Option(
+            default=[],
+            schema={
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of roles and users that may administer clusters; if empty, all.",
+            },
+        )
+    },
+)
+def administrator(resource: Resource, options: Options) -> Verdicts:
+    """Refuse administration of a whole cluster by roles and users that the option does not name."""
+    administrators = options["administrators"]
+    administers = (resource["policyArn"].text() or "").endswith(_ADMINISTRATION)
+    if not administrators or not administers or resource.at("accessScope.type").text() != "cluster":
+        return
+    principal = resource["principalArn"]
+    if (principal.text() or "").rpartition("/")[2] not in administrators:
+        yield disallowed(principal, f"name {' or '.join(administrators)}")
+
+
 @EKS.rule(
     "eks-nodes-open-to-ssh",
     types=("aws:eks/nodeGroup:NodeGroup",),

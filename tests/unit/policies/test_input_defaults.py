@@ -37,6 +37,10 @@ botocore states a default for the others.
 """
 
 
+OF_SQS = {("aws:sqs/queue:Queue", "sqsManagedSseEnabled")}
+"""An input without which the provider sends none, and SQS encrypts (terraform-provider-aws, #27335)."""
+
+
 @dataclass(frozen=True)
 class Input:
     """A boolean input that a rule judges, with the value that it assumes if the input is absent."""
@@ -85,4 +89,4 @@ def test_a_rule_assumes_the_documented_default_of_an_absent_input() -> None:
 def test_a_rule_accepts_an_absent_input_only_with_a_known_default() -> None:
     accepted = {(item.type, item.name) for item in inputs() if item.accepted and not item.documented}
     of_subnets = {(kind, "associatePublicIpAddress") for kind in OF_SUBNETS}
-    assert accepted == of_subnets | {(kind, "publiclyAccessible") for kind in UNDOCUMENTED}
+    assert accepted == of_subnets | OF_SQS | {(kind, "publiclyAccessible") for kind in UNDOCUMENTED}

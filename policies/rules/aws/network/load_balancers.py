@@ -2,7 +2,7 @@
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Stack, Topic, Verdicts, expected
+from policies.engine.rule import Finding, Option, Options, Resource, Stack, Topic, Verdicts, expected
 from policies.model.checks import guarded, must_be_true
 from policies.model.references import referents
 
@@ -17,6 +17,7 @@ MODERN = tuple(
 )
 """Types of application, network and gateway load balancers."""
 CLASSIC = ("aws:elb/loadBalancer:LoadBalancer", "aws:elasticloadbalancing/loadBalancer:LoadBalancer")
+LISTENERS = tuple(kind.replace("loadBalancer:LoadBalancer", "listener:Listener") for kind in MODERN)
 FIREWALLS = (
     "aws:wafv2/webAclAssociation:WebAclAssociation",
     "aws:wafregional/webAclAssociation:WebAclAssociation",
@@ -116,3 +117,47 @@ def _firewall(resource: Resource) -> Verdicts:
         yield Finding(
             "the load balancer", "without a WAF", "add an aws.wafv2.WebAclAssociation", urn=resource.urn
         )
+
+
+@LOAD_BALANCERS.stack_rule(
+    "load-balancer-port-open-to-world",
+    about=LISTENERS,
+    severity=Severity.HIGH,
+    controls=("Guide: firewall", "FSBP EC2.18"),
+    remediation="Set internal to true, or give the load balancer security groups that name the networks.",
+    url="https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html",
+    options={
+        "ports": Option(
+            default=[80, 443],
+            schema={
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 65535},
+                "description": "Ports on which a load balancer may listen without a security group; "
+                "tls-load-balancer-plain-http judges port 80.",
+            },
+        )
+    },
+)
+def ports(stack: Stack, options: Options) -> Verdicts:
+    """Refuse listeners of public network load balancers on ports that the configuration does not list.
+
+    Security groups of the load balancer limit who reaches it, and other rules judge them. Without one, every
+    client reaches every listener.
+    """
+    balancers = stack.of(MODERN)
+    allowed = [int(port) for port in options["ports"]]
+    for listener in stack.of(LISTENERS):
+        yield from guarded(_port(listener, balancers, allowed), listener.urn)
+
+
+def _port(listener: Resource, balancers: list[Resource], allowed: list[int]) -> Verdicts:
+    port = listener["port"]
+    if port.absent or port.number() in allowed:
+        return
+    for balancer in referents(listener, listener["loadBalancerArn"], balancers, "arn", "id"):
+        groups = balancer["securityGroups"]
+        filtered = not groups.known or bool(groups.items())
+        if _kind(balancer) == "network" and not balancer["internal"].flag() and not filtered:
+            ports = " or ".join(map(str, allowed))
+            remedy = f"set it to {ports}, or give the load balancer security groups"
+            yield Finding(port.path, port.shown(), remedy, urn=listener.urn)
