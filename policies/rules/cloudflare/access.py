@@ -1,13 +1,16 @@
-"""A rule on Cloudflare Access, which asks visitors of an application who they are."""
+"""Rules on Cloudflare Access, which asks visitors of an application who they are."""
 
 import re
+from collections.abc import Sequence
 
 from pulumi_policy import Severity
 
-from policies.engine.rule import Finding, Options, Resource, Verdicts, check_each, disallowed
+from policies.engine.rule import Finding, Options, Resource, Stack, Verdicts, check_each, disallowed
 from policies.engine.topics import CLOUDFLARE
+from policies.model.checks import guarded
 from policies.model.networks import is_world
 from policies.model.property_values import Value
+from policies.model.references import referents
 
 APPLICATIONS = (
     "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication",
@@ -21,6 +24,17 @@ GROUPS = (
     "cloudflare:index/zeroTrustAccessGroup:ZeroTrustAccessGroup",
     "cloudflare:index/accessGroup:AccessGroup",
 )
+
+PROVIDERS = (
+    "cloudflare:index/zeroTrustAccessIdentityProvider:ZeroTrustAccessIdentityProvider",
+    "cloudflare:index/accessIdentityProvider:AccessIdentityProvider",
+)
+OPEN_LOGINS = ("facebook", "github", "linkedin", "onetimepin", "yandex")
+"""Types of identity providers with which everybody who has any account or address can log in.
+
+Sources: Cloudflare, Access policies, "Common misconfigurations" (the PIN), and pulumi-cloudflare,
+ZeroTrustAccessIdentityProvider (the types). Google may limit its login to one organization.
+"""
 
 EVERYONE = "everyone"
 COUNTRY = "geo"
@@ -71,6 +85,51 @@ def opened(resource: Resource, _: Options) -> Verdicts:
         yield from _policy(resource.props)
     else:
         yield from _rules(resource.props, {EVERYONE})
+
+
+@CLOUDFLARE.stack_rule(
+    "cloudflare-access-login-open",
+    about=(*APPLICATIONS, *POLICIES, *GROUPS),
+    severity=Severity.HIGH,
+    controls=("Cloudflare Access: policies",),
+    remediation="Name addresses, a domain of your own or a group in the policy, beside the login method.",
+    url="https://developers.cloudflare.com/cloudflare-one/access-controls/policies/",
+)
+def login_open(stack: Stack, _: Options) -> Verdicts:
+    """Refuse Access policies and groups that only ask for a login with which everybody can log in: a one-time
+    PIN, or an account of GitHub, Facebook, LinkedIn or Yandex.
+
+    The stack declares the login method. If a policy depends on several, its IDs decide, once they are known.
+    """
+    providers = stack.of(PROVIDERS)
+    for resource in stack.of((*APPLICATIONS, *POLICIES, *GROUPS)) if providers else ():
+        yield from guarded(_open_logins(resource, providers), resource.urn)
+
+
+def _open_logins(resource: Resource, providers: Sequence[Resource]) -> Verdicts:
+    def is_open(rule: Value) -> bool:
+        if rule["loginMethod"].absent:
+            return False
+        named = referents(resource, rule.at("loginMethod.id"), providers, "id")
+        return bool(named) and all(provider["type"].text() in OPEN_LOGINS for provider in named)
+
+    def check(policy: Value) -> Verdicts:
+        if policy["decision"].text() not in (None, "allow") or policy["approvalRequired"].flag():
+            return
+        included, required = policy["includes"].items(), policy["requires"].items()
+        if all(is_open(rule) or _includes_anybody(rule, {EVERYONE, COUNTRY}) for rule in required):
+            rules = [rule for rule in included if is_open(rule)]
+            if not rules and any(_includes_anybody(rule, {EVERYONE, COUNTRY}) for rule in included):
+                rules = [rule for rule in required if is_open(rule)]
+            for rule in rules:
+                yield resource.attach(
+                    Finding(rule.path, "a login that everybody has", "name addresses, a domain or a group")
+                )
+
+    if resource.type in APPLICATIONS:
+        yield from check_each(resource["policies"].items(), check)
+    else:
+        yield from check(resource.props)
 
 
 def _policy(policy: Value, is_public: bool = False) -> Verdicts:
