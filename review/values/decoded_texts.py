@@ -24,7 +24,7 @@ ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][0-9A-Za-z]{
 ESCAPE = re.compile(
     r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\U000[0-9A-Fa-f]{5}|\\[0-3][0-7]{2}|\\\r?\n[ \t]*+|\\."
 )
-QUOTED = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")
+QUOTED = re.compile(r"(?:=(?:0[9AD]|2[0-9A-F]|3[A-F]|40|5[B-F]|60|7[B-E]|[89A-F][0-9A-F]))+|=\r?\n")
 BYTES = re.compile(
     r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{2}(?:(?:, ?|[ :-])(?:0x)?[0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"
 )
@@ -33,9 +33,11 @@ FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 """Patterns of the escapes of URLs, forms, HTML, strings and e-mails, of bytes in hexadecimal digits with
 signs between them, of repeated signs, and of the folded lines of YAML.
 
-E-mails have quoted-printable text, whose digits are in upper case. It ends a line that goes on in the next
-one with a sign (RFC 2045, 6.7). Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`),
-configparser and printf (`%`), and formats of Python (braces).
+E-mails have quoted-printable text, whose digits are in upper case, and in which letters and digits have no
+escapes. It ends a line that goes on in the next one with a sign (RFC 2045, 6.7).
+
+Signs are doubled in texts of YAML (quotes), make and Docker Compose (`$`), configparser and printf (`%`), and
+formats of Python (braces).
 """
 
 BYTE = re.compile(r"(?:, ?|[ :-])?(?:0x)?([0-9A-Fa-f]{2})")
