@@ -5,6 +5,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,13 +79,16 @@ def compare(options: Options, status: Status) -> Report:
         work = root / "work"
         work.mkdir()
         status.activity("copying base, working tree and the review's own code")
-        base_tree = snapshot.copy_commit(repository, commit, root / "base")
-        if merge:
-            head_tree = snapshot.copy_commit(repository, merge.tree, root / "head")
-        else:
-            copy = snapshot.copy_tracked if is_own else snapshot.copy_indexed
-            head_tree = copy(tree, root / "head")
-        code = snapshot.copy_code(Path(__file__).parents[1], root / "code", OWN_CODE)
+        with ThreadPoolExecutor(2) as pool:
+            copying = pool.submit(snapshot.copy_commit, repository, commit, root / "base")
+            own = Path(__file__).parents[1]
+            copying_code = pool.submit(snapshot.copy_code, own, root / "code", OWN_CODE)
+            if merge:
+                head_tree = snapshot.copy_commit(repository, merge.tree, root / "head")
+            else:
+                copy = snapshot.copy_tracked if is_own else snapshot.copy_indexed
+                head_tree = copy(tree, root / "head")
+            base_tree, code = copying.result(), copying_code.result()
         notes = [*base_tree.notes("base"), *head_tree.notes("head")]
         if is_own and not merge and (untracked := snapshot.untracked(tree)):
             files = list_first(untracked)

@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -227,7 +228,8 @@ def _plugins(visible: Iterable[Path]) -> set[Path]:
 def _plugins_in(folder: Path) -> list[Path]:
     """Return the plugins in a folder; none if the user may not read the folder, which PATH may name."""
     try:
-        return [*folder.glob(PLUGINS)]
+        with os.scandir(folder) as files:
+            return [folder / file.name for file in files if fnmatchcase(file.name, PLUGINS)]
     except OSError:
         return []
 

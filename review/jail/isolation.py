@@ -71,7 +71,8 @@ ALLOW = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.0
 class Isolation:
     """An isolated environment for commands, which run code under review unless they are `trusted`.
 
-    Raises CommandError with the reason and the remedy if this machine cannot isolate commands.
+    Raises CommandError with the reason and the remedy if this machine cannot isolate commands. Without
+    `probe`, only its commands fail then.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Isolation:
         *,
         work_bytes: int = WORK_BYTES,
         trusted: bool = False,
+        probe: bool = True,
     ) -> None:
         if sys.platform != "linux":
             raise _refusal(f"isolation needs Linux, and this is {platform.system()}", "Use a Linux machine")
@@ -99,16 +101,21 @@ class Isolation:
         self._prefix = bwrap_command(
             work, readable, shared, self._filter, work_bytes, installed=installed, trusted=trusted
         )
-        probe = subprocess.run(
+        if probe:
+            self._probe()
+
+    def _probe(self) -> None:
+        """Run a command that does nothing; raise CommandError if that fails."""
+        done = subprocess.run(
             self.command("true"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             pass_fds=self.descriptors,
         )
-        if probe.returncode:
+        if done.returncode:
             self.close()
-            message = (probe.stderr.strip() or f"bwrap ended with {probe.returncode}").splitlines()[-1]
+            message = (done.stderr.strip() or f"bwrap ended with {done.returncode}").splitlines()[-1]
             version = "bubblewrap 0.8 or newer is needed. " if "nknown option" in message else ""
             raise _refusal(
                 f"bubblewrap cannot isolate here ({message})", f"{version}Allow user namespaces: {ALLOW}"

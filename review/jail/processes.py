@@ -72,6 +72,8 @@ class Processes:
         self._code = code
         self._engine = engine
         self._isolated = isolated
+        self._probed = set[bool]()
+        """Whether a trusted isolation has succeeded, and one that is not trusted."""
         self._opened = ExitStack()
         self._root = self._short_folder(root)
 
@@ -132,7 +134,16 @@ class Processes:
         if not self._isolated:
             return Command(arguments, self._code, environment, access.descriptors)
         readable = [*access.readable, self._code]
-        jail = Isolation(home, readable, access.shared, work_bytes=access.work_bytes, trusted=access.trusted)
+        # Isolations differ in their folders only. If one fails where another one did not, no code runs in it.
+        jail = Isolation(
+            home,
+            readable,
+            access.shared,
+            work_bytes=access.work_bytes,
+            trusted=access.trusted,
+            probe=access.trusted not in self._probed,
+        )
+        self._probed.add(access.trusted)
         self._opened.callback(jail.close)
         descriptors = [*jail.descriptors, *access.descriptors]
         return Command(

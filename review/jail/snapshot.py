@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
 
@@ -40,6 +40,11 @@ LONGEST_LISTING = MOST_FILES * 1024
 """Largest number of bytes of git's list of a commit's files. A path has at most 4,096 bytes (PATH_MAX)."""
 
 CHUNK = 2**20
+
+REQUESTS_AHEAD = 40
+"""Number of files for which git is asked at a time. It may have half of them left at that time, so 60 digests
+wait at most: they fit into the smallest pipe, of 4,096 bytes, also with the 65 bytes of SHA-256 (pipe(7)).
+"""
 
 NAMES_OF_ONE = 4
 """Largest number of omitted files in a note. A format shortens a long note in its middle."""
@@ -259,18 +264,23 @@ def copy_code(tree: Path, to: Path, parts: Sequence[str]) -> Snapshot:
 def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
     """Copy the files and links of a commit; its .gitattributes cannot change or leave out any of them."""
     entries = [*_entries(list_files(repository, commit))]
+    waiting = iter([digest.encode() + b"\n" for (mode, _, digest, _), _ in entries if mode != SUBMODULE])
     command = [*GIT, "-C", repository, "cat-file", "--batch"]
     with (
         Snapshot(to) as snapshot,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
     ):
         requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+        requested = received = 0
         for (mode, _, digest, _), name in entries:
             if mode == SUBMODULE:
                 snapshot.omit(name, A_SUBMODULE, digest)
                 continue
-            requests.write(digest.encode() + b"\n")
-            requests.flush()
+            if requested - received <= REQUESTS_AHEAD // 2:
+                requested += REQUESTS_AHEAD
+                requests.writelines(islice(waiting, REQUESTS_AHEAD))
+                requests.flush()
+            received += 1
             content = answers.read(int(answers.readline().split()[2]))
             answers.read(1)  # a line break ends the content
             if CONTROL.search(name):
