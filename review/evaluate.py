@@ -40,7 +40,7 @@ from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.programs.changed_programs import find_changed_programs
-from review.programs.file_states import read_state
+from review.programs.file_states import read_state, remember_differences
 from review.project_selection import (
     Accounts,
     Projects,
@@ -144,6 +144,7 @@ def main() -> int:
     try:
         request = REQUEST.validate_json(sys.stdin.buffer.read())
         isolation.limit_resources(threads=request.isolated)
+        remember_differences()  # The trees are copies, which nobody can change.
         channel.send(Completed(_evaluate(request, channel.send)))
     except Exception as error:
         channel.send(Failure(str(error) if isinstance(error, CommandError) else describe_places(error)))

@@ -49,8 +49,26 @@ def read_states(folder: Path, digests: Digests | None = None) -> dict[Path, File
     return {file.relative_to(folder): read_state(file, digests) for file in _files(folder, set())}
 
 
+_known: dict[tuple[Path, Path], set[Path]] | None = None
+"""The files that differ between two trees, or None if the trees may change."""
+
+
+def remember_differences() -> None:
+    """Compare two trees once from now on, in a process whose trees nobody changes."""
+    global _known
+    _known = {}
+
+
 def find_differing(base: Path, head: Path) -> set[Path]:
     """Return the paths of the files and links that differ between two trees."""
+    if _known is None:
+        return _compare(base, head)
+    if (base, head) not in _known:
+        _known[base, head] = _compare(base, head)
+    return {*_known[base, head]}
+
+
+def _compare(base: Path, head: Path) -> set[Path]:
     before, after = ({path.relative_to(tree) for path in _all_files(tree)} for tree in (base, head))
     digests: Digests = {}
     same = (

@@ -1,6 +1,7 @@
 """YAML files as mappings of unparsed values, which are written back as they are."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ MOST_REPEATED = 100_000
 """Largest number of values for which the aliases of a file stand. A few lines of aliases of aliases stand for
 more values than any reader can visit. Go's parser refuses such files, too (gopkg.in/yaml.v3 v3.0.1,
 decode.go: "document contains excessive aliasing").
+"""
+
+MOST_REMEMBERED, LARGEST_REMEMBERED = 64, 100_000
+"""Number of files of which the parsed content is kept, and the largest number of their characters.
+
+A review reads each stack file several times. Parsed content takes a hundred times as much memory.
 """
 
 PLAIN_TAGS = (STRING, NULL, "tag:yaml.org,2002:bool")
@@ -70,9 +77,12 @@ class _Dumper(yaml.Dumper):
     """A writer that uses no braces and brackets, in which it would write `18:30` as `!!int '18:30'`."""
 
     def serialize_node(self, node: yaml.Node, parent: Any, index: Any) -> None:
+        style = node.flow_style if isinstance(node, yaml.CollectionNode) else None
         if isinstance(node, yaml.CollectionNode):
             node.flow_style = False
         super().serialize_node(node, parent, index)  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(node, yaml.CollectionNode):
+            node.flow_style = style
 
 
 def read(file: Path) -> Tree:
@@ -83,6 +93,16 @@ def read(file: Path) -> Tree:
     """
     try:
         text = file.read_bytes().decode()
+    except FileNotFoundError:
+        raise CommandError(f"{file} is missing.") from None
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not YAML: {error}") from None
+    return members((_parse if len(text) > LARGEST_REMEMBERED else _remembered)(file, text))
+
+
+def _parse(file: Path, text: str) -> yaml.MappingNode:
+    """Return the top-level mapping of a file with this text, which nobody may change."""
+    try:
         if match := AMBIGUOUS.search(text):
             line = len(re.findall(r"\r\n?|\n", text[: match.start()])) + 1
             raise CommandError(
@@ -90,15 +110,13 @@ def read(file: Path) -> Tree:
                 f'Remove it, or write "\\u{ord(match[0]):04x}" in a text in double quotes.'
             )
         node = yaml.compose(text, _Loader)
-    except FileNotFoundError:
-        raise CommandError(f"{file} is missing.") from None
     except _UnsupportedSyntax as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise CommandError(
             f"{file}, line {line}: Pulumi may read {error.problem} differently. Remove it; a text that looks "
             "like a number needs only quotes."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         raise CommandError(f"{file} is not YAML: {error}") from None
     if not isinstance(node, yaml.MappingNode):
         raise CommandError(f"{file} is not a mapping of keys to values.")
@@ -108,7 +126,10 @@ def read(file: Path) -> Tree:
             f"{file}: its aliases stand for more than {MOST_REPEATED:,} values. Write out the values, or use "
             "fewer aliases of aliases."
         )
-    return members(node)
+    return node
+
+
+_remembered = lru_cache(MOST_REMEMBERED)(_parse)
 
 
 def _check(file: Path, node: yaml.Node, parents: list[yaml.Node], sizes: dict[int, int]) -> int:

@@ -52,3 +52,18 @@ def test_states_keep_no_content(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(10**6))
     (state,) = read_states(tmp_path).values()
     assert state is not None and state.digest is not None and len(state.digest) == 32
+
+
+def test_trees_that_nobody_changes_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        tree.mkdir()
+    (trees[1] / "a").touch()
+    monkeypatch.setattr(file_states, "_known", None)
+    assert file_states.find_differing(*trees) == {Path("a")}
+    file_states.remember_differences()
+    file_states.find_differing(*trees).clear()
+    (trees[1] / "b").touch()
+    assert file_states.find_differing(*trees) == {Path("a")}
+    monkeypatch.undo()
+    assert file_states.find_differing(*trees) == {Path("a"), Path("b")}

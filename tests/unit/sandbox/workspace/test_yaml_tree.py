@@ -140,3 +140,17 @@ def test_plain_yaml_is_parsed(text: str, value: Any) -> None:
 def test_yaml_that_is_not_plain_is_refused(text: str) -> None:
     with pytest.raises(yaml.YAMLError):
         parse_plain(text)
+
+
+def test_a_file_with_a_new_content_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("a: {b: 1}")
+    tree = read(file)
+    assert serialize(mapping(tree)) == "a:\n  b: 1\n"
+    tree.clear()
+    assert read(file)["a"].flow_style, "neither a caller nor the writer changes what is kept"
+    file.write_text("a: 2")
+    assert read(file)["a"].value == "2"
+    file.unlink()
+    with pytest.raises(CommandError, match="is missing"):
+        read(file)
