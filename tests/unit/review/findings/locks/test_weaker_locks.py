@@ -66,9 +66,9 @@ def r2(*rules: Inputs) -> Inputs:
     return {"bucketName": "records", "rules": [*rules]}
 
 
-WEEK = {"type": "Age", "maxAgeSeconds": 604800}
-DAY = {"type": "Age", "maxAgeSeconds": 86400}
-FOREVER = {"type": "Indefinite"}
+WEEK: Inputs = {"type": "Age", "maxAgeSeconds": 604800}
+DAY: Inputs = {"type": "Age", "maxAgeSeconds": 86400}
+FOREVER: Inputs = {"type": "Indefinite"}
 
 
 def until(date: str) -> Inputs:
