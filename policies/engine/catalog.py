@@ -15,6 +15,7 @@ from policies.rules.aws import (
     security_groups,
     vpc,
 )
+from policies.rules.aws.compute import containers as aws_containers
 from policies.rules.aws.compute import instance_metadata, plain_secrets, public_addresses, volumes
 from policies.rules.aws.data import backup, kms, kms_decryption, messages, rds, rds_operation, s3, s3_access
 from policies.rules.aws.iam import attachments, other_accounts, permissions, sharing, trust
@@ -101,7 +102,7 @@ TOPICS: dict[str, tuple[ModuleType, ...]] = {
         codebuild,
         account,
     ),
-    "AWS compute": (instance_metadata, volumes, plain_secrets, public_addresses),
+    "AWS compute": (aws_containers, instance_metadata, volumes, plain_secrets, public_addresses),
     "AWS network": (load_balancer_settings, network_acls, split_networks),
     "AWS data": (rds_operation, kms_decryption, messages),
     "Cloudflare": (zones, records, firewall, path_segments, origins, access),

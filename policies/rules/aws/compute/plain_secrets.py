@@ -10,7 +10,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Verdicts
 from policies.engine.topics import EC2
-from policies.model.aws.iam_documents import elements
+from policies.model.aws.container_documents import DOCUMENTS, members
 from policies.model.checks import guarded
 from policies.model.property_values import Value
 from policies.model.secrets import holds_secret, is_secret, names_secret
@@ -25,15 +25,6 @@ INSTANCES = (
 FUNCTION = "aws:lambda/function:Function"
 PROJECT = "aws:codebuild/project:Project"
 PARAMETER = "aws:ssm/parameter:Parameter"
-CONTAINERS = {
-    "aws:ecs/taskDefinition:TaskDefinition": {"containerDefinitions": "environment"},
-    "aws:batch/jobDefinition:JobDefinition": {
-        "containerProperties": "environment",
-        "ecsProperties": "taskProperties.containers.environment",
-        "nodeProperties": "nodeRangeProperties.container.environment",
-    },
-}
-"""The types with JSON documents on containers, and the path of the variables in each document."""
 
 _ASSIGNMENT = re.compile(r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,99})=["']?([^\s"'`$;]+)""", re.MULTILINE)
 """An assignment of a constant in a shell script. A value that begins with `$` refers to a variable."""
@@ -203,7 +194,7 @@ def _list(value: object) -> list[object]:
 
 @EC2.rule(
     "container-secret-in-environment",
-    types=CONTAINERS,
+    types=DOCUMENTS,
     severity=Severity.HIGH,
     controls=("FSBP ECS.8",),
     remediation="Name the secret's ARN in the container's secrets; ECS and Batch read it at the start.",
@@ -211,44 +202,27 @@ def _list(value: object) -> list[object]:
 )
 def container_environment(resource: Resource, _: Options) -> Verdicts:
     """Refuse secrets in the variables of ECS and Batch containers, which the console and the API show."""
-    for name, path in CONTAINERS[resource.type].items():
-        yield from guarded(_containers(resource[name], path))
+    for name, paths in DOCUMENTS[resource.type].items():
+        yield from guarded(_containers(resource[name], paths))
 
 
-def _containers(document: Value, path: str) -> Verdicts:
+def _containers(document: Value, paths: Iterable[str]) -> Verdicts:
     remedy = "name the secret's ARN in secrets instead"
     if document.absent:
         return
     if document.secret:
         yield Finding(document.path, "[secret]", remedy)
         return
-    for variable in _members(document.json(), path):
-        yield from guarded(_container_variable(variable, remedy))
+    for path in paths:
+        for variable in members(document.json(), f"{path}.environment"):
+            yield from guarded(_container_variable(variable, remedy))
 
 
 def _container_variable(variable: Value, remedy: str) -> Verdicts:
-    names = [name.text() or "" for name in _members(variable, "name")]
-    for value in _members(variable, "value"):
+    names = [name.text() or "" for name in members(variable, "name")]
+    for value in members(variable, "value"):
         if not value.absent and any(is_secret(name, value) for name in names or [""]):
             yield Finding(value.path, "[secret]", remedy)
-
-
-def _members(value: Value, path: str) -> Iterable[Value]:
-    """Return the values at a path, whose steps lead through the elements of lists.
-
-    The provider decodes the documents with Go's encoding/json, which ignores the case of keys (pkg.go.dev,
-    encoding/json, Unmarshal).
-    """
-    values = elements(value)
-    for step in path.split("."):
-        values = [
-            item
-            for holder in values
-            for key, member in holder.entries().items()
-            if key.lower() == step.lower()
-            for item in elements(member)
-        ]
-    return values
 
 
 @EC2.rule(
