@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
 from review.code_not_run.changed_lines import DEFINITIONS, first_line, text_of
-from sandbox.engine.replay.executed_code import BLOCKS, Part, find_parts
+from sandbox.engine.replay.executed_code import BLOCKS, Part, find_operations, find_parts
 
 Lines = tuple[int, int]
 """The first and the last line of something."""
@@ -77,12 +77,15 @@ class _Search:
         self._in_tests = _operators_in_tests(module)
         self._caught = _caught_errors(module)
         self._errors = ERRORS - _bound_names(module)
+        self._operations = {*map(id, find_operations(module))}
 
     def run(self) -> Iterator[Unexecuted]:
         """Yield the outermost parts. Chains of operators may be longer than the limit of nested calls."""
-        pending: list[tuple[ast.AST, str, tuple[Lines, ...]]] = [(self._module, "", ())]
+        pending: list[tuple[ast.AST, str, tuple[Lines, ...], int]] = [(self._module, "", (), 1)]
         while pending:
-            node, scope, outer = pending.pop()
+            node, scope, outer, start = pending.pop()
+            if isinstance(node, ast.stmt):
+                start = first_line(node)
             omitted: list[ast.stmt] = []
             if isinstance(node, DEFINITIONS):
                 scope = f"{scope}.{node.name}" if scope else node.name
@@ -102,22 +105,29 @@ class _Search:
                 headers = (*outer, *_headers(node, child), *last_statements.get(id(child), ()))
                 if is_executed:
                     is_inner = isinstance(child, INNER)
-                    pending.append((child, scope, headers if is_inner else ()))
+                    pending.append((child, scope, headers if is_inner else (), start))
                 elif isinstance(child, ast.stmt | ast.expr) and not self._has_no_effect(node, child):
                     lines = first_line(child), child.end_lineno or child.lineno
+                    if id(child) in self._operations:
+                        headers = (*headers, (start, child.lineno))  # What is before it has stopped.
                     yield Unexecuted(lines, self._text(child), scope, headers)
 
     def _is_kept(self, node: ast.AST) -> bool:
         return isinstance(node, DEFINITIONS) and text_of(node, self._source) in self._kept
 
     def _idle_bodies(self, node: ast.AST, scope: str, outer: tuple[Lines, ...]) -> Iterator[Unexecuted]:
-        """Yield the target of a loop and the pattern of a case that may call code, if the body did not run.
+        """Yield what may call code before an idle body: the target of a loop, a case's pattern, a manager.
 
         A body that does nothing is no part that could show this.
         """
         parts: list[tuple[ast.expr | ast.pattern, list[ast.stmt], tuple[Lines, ...]]] = []
         if isinstance(node, ast.For | ast.AsyncFor) and not _has_plain_names(node.target):
             parts.append((node.target, node.body, (*outer, (node.lineno, _last_line(node.iter)))))
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            managers = [item.context_expr for item in node.items]
+            parts += (
+                (manager, node.body, (*outer, (node.lineno, manager.lineno))) for manager in managers[1:]
+            )
         elif isinstance(node, ast.Match):
             parts += (
                 (case.pattern, case.body, (*outer, *_headers(node, case)))

@@ -82,7 +82,7 @@ HASHES = 500
 """Largest number of hashes of secrets that are recorded."""
 
 LONGEST_RECORD = 8 * 2**20
-"""Largest number of characters in a record of executed code. That of all components has 18,000."""
+"""Largest number of characters in a record of executed code. That of all components has 27,000."""
 
 SHOWN_PATHS = 5
 """Largest number of paths that a difference names."""

@@ -59,7 +59,7 @@ NOT_RUN = {
     "an operand": ("no() and declare(1)", ["__main__.py:3: declare(1)"]),
     "an operand of a condition": ("if yes() or declare(1):\n    pass", ["__main__.py:3: declare(1)"]),
     "a comparison": ("1 < 0 < declare(1)", ["__main__.py:3: declare(1)"]),
-    "a default": ('a = yes() or "b"', ['__main__.py:3: "b"']),
+    "an alternative": ('a = yes() or "b"', ['__main__.py:3: "b"']),
     "a lambda": ("a = lambda: declare(1)", ["__main__.py:3: declare(1)"]),
     "a comprehension": ("[declare(a) for a in ()]", ["__main__.py:3: declare(a)"]),
     "its condition": ("{a for a in () if declare(1)}", ["__main__.py:3: a"]),
@@ -111,6 +111,87 @@ NOT_RUN = {
     "an import": ("if no():\n    import x", ["__main__.py:4: import x"]),
     "a part of an f-string": ("a = f'{yes()} {declare(1) if no() else 2}'", ["__main__.py:3: declare(1)"]),
     "what a constant leaves out": ("if False:\n    declare(1)", ["__main__.py:4: declare(1)"]),
+    "what follows an error in a statement": (
+        "try:\n    a = [{}[1], declare(1)]\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: declare(1)"],
+    ),
+    "a call of what an error leaves out": (
+        "try:\n    yes(1)({}[1])\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: yes(1)({}[1])"],
+    ),
+    "the second call of a chain": (
+        "from contextlib import suppress\nwith suppress(ValueError):\n    int('a').real(declare)",
+        ["__main__.py:5: int('a').real(declare)"],
+    ),
+    "an argument by name": (
+        "try:\n    declare(a={}[1], **{})\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: declare(a={}[1], **{})"],
+    ),
+    "an argument that is unpacked": (
+        "try:\n    declare(*(1 / a for a in [0]))\nexcept ZeroDivisionError:\n    yes()",
+        ["__main__.py:4: declare(*(1 / a for a in [0]))"],
+    ),
+    "what follows a yield": (
+        "def a():\n    yield [(yield), declare(1)]\nnext(a())",
+        ["__main__.py:4: yield [(yield), declare(1)]"],
+    ),
+    "an item after a yield": (
+        "def a():\n    b = [(yield), declare(1)]\nnext(a())",
+        ["__main__.py:4: declare(1)"],
+    ),
+    "what follows a yield from": (
+        "def a():\n    b = [(yield from 'ab'), declare(1)]\nnext(a())",
+        ["__main__.py:4: declare(1)"],
+    ),
+    "what follows an await": (
+        "class A:\n    def __await__(self):\n        yield\nasync def a():\n"
+        "    b = [await A(), declare(1)]\nb = a()\nb.send(None)",
+        ["__main__.py:7: declare(1)"],
+    ),
+    "the rest of an item of a comprehension": (
+        "try:\n    a = [(int('a'), declare(b)) for b in 'a']\nexcept ValueError:\n    yes()",
+        ["__main__.py:4: declare(b)"],
+    ),
+    "the rest of an f-string": (
+        "try:\n    a = f'{int(\"a\")} {declare(1)}'\nexcept ValueError:\n    yes()",
+        ["__main__.py:4: declare(1)"],
+    ),
+    "an operator": (
+        "try:\n    a = yes + {}[1]\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: yes + {}[1]"],
+    ),
+    "an operator that assigns": (
+        "a = yes\ntry:\n    a += {}[1]\nexcept KeyError:\n    yes()",
+        ["__main__.py:5: a += {}[1]"],
+    ),
+    "an attribute that is set": (
+        "try:\n    yes.a = {}[1]\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: yes.a"],
+    ),
+    "an item that is removed": (
+        "a = {}\ntry:\n    del a[1], a[2]\nexcept KeyError:\n    yes()",
+        ["__main__.py:5: a[2]"],
+    ),
+    "a decorator": (
+        "try:\n    @declare\n    def a(b={}[1]):\n        pass\nexcept KeyError:\n    yes()",
+        ["__main__.py:4-6: def a(b={}[1]):"],
+    ),
+    "a default": (
+        "try:\n    def a(b={}[1], c=declare(1)):\n        pass\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: declare(1)"],
+    ),
+    "a class": (
+        "try:\n    class A(type(yes)):\n        a = {}[1]\nexcept KeyError:\n    yes()",
+        ["__main__.py:4-5: class A(type(yes)):"],
+    ),
+    "a condition after an error": (
+        "try:\n    if {}[1] == declare(1):\n        pass\nexcept KeyError:\n    yes()",
+        ["__main__.py:4: {}[1] == declare(1)"],
+    ),
+    "a manager": (
+        "from contextlib import suppress\nwith suppress(KeyError), suppress({}[1]), declare(1):\n    pass",
+        ["__main__.py:4: suppress({}[1])"],
+    ),
     "an assertion": ("assert yes(), declare(1)", ["__main__.py:3: declare(1)"]),
     "a message": ("assert yes(), f'{yes}'", ["__main__.py:3: f'{yes}'"]),
     "an index in a condition": ("if no() and a[1]:\n    pass", ["__main__.py:3: a[1]"]),
@@ -173,6 +254,36 @@ RUN = {
     "a comprehension": "[declare(a) for a in range(3) if a]\nb = {a: a for a in range(3) for c in range(a)}",
     "a with": "from contextlib import suppress\nwith suppress(ValueError):\n    declare(1)",
     "a message": "assert yes(), 'no'",
+    "operations": """
+        import dataclasses, enum, os
+        from contextlib import suppress
+        class A:
+            a, b = 1, 2
+            def __init__(self, *c, d=-1):
+                super().__init__()
+                self.c: list[int] = [*c][::1][:2]
+                self.c[0], self.d = 1, d
+                self.c[1:] = [~self.d, 2 < 3 < 4]
+        class B(A, metaclass=type):
+            @property
+            def e(self): return self.d
+            def __getitem__(self, a): return a
+        @dataclasses.dataclass(frozen=True)
+        class C:
+            "Doc."
+            f: int = dataclasses.field(default=1)
+        class D(enum.Enum):
+            G = "g"
+        def run():
+            h = B(*"ab", **{"d": 3})
+            h.d += (yield h[1:2, ::3]) or 1
+            del h.c[0], h.c
+            with suppress(KeyError):
+                os.environ["missing"]
+            print(f"{h.e:>{C().f}} {D.G!r}", "%s" % 1, sep="", end="", file=open(os.devnull, "w"))
+            return (yield from map(str, [1]))
+        list(a for a in run() if a)[0:1]
+    """,
     "another error": "try:\n    yes()\nexcept ValueError as error:\n    raise TypeError('no') from error",
     "a long condition": f"if no() and {'not ' * 900} True:\n    pass",
     "the target of a loop": "for a, (b, *c) in ():\n    pass",
@@ -182,7 +293,7 @@ RUN = {
 
 @pytest.mark.parametrize("case", RUN)
 def test_code_that_runs_or_does_nothing_is_not_named(case: str, review: Review) -> None:
-    assert messages(review("", RUN[case])) == []
+    assert messages(review("", textwrap.dedent(RUN[case]))) == []
 
 
 OLD = "def a(b):\n    if b():\n        declare(1)\na(no)\n"
