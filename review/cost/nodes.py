@@ -137,10 +137,10 @@ def plan(resources: Iterable[Resource], scaling: float, table: PriceTable, regio
         return None
     instances = _admitted(pools[0], _instances(table, region))
     node_class = classes[0].values
-    subnets = value_at(node_class, "spec.subnetSelectorTerms") or []
-    if not is_list(subnets):
+    subnets = value_at(node_class, "spec.subnetSelectorTerms")
+    if subnets and not is_list(subnets):
         return None
-    zones = len(subnets)
+    zones = len(subnets or ())
     size = value_at(node_class, "spec.ephemeralStorage.size")
     disk = quantity(size or DEFAULT_DISK_GIB * 2**30)
     pods, on_each_node, spread, names = list[tuple[float, Requests]](), Requests(), 1, list[str]()

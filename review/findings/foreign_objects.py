@@ -36,31 +36,74 @@ OVERWRITING: Mapping[str, tuple[str, str, str]] = {
 input that names this object (EKS API, CreateAddon: resolveConflicts).
 """
 
+REPLACED: Mapping[str, tuple[str, ...]] = {
+    "aws:appautoscaling/policy:Policy": ("resourceId",),
+    "aws:appautoscaling/scheduledAction:ScheduledAction": ("resourceId",),
+    "aws:appautoscaling/target:Target": ("resourceId",),
+    "aws:cloudfront/monitoringSubscription:MonitoringSubscription": ("distributionId",),
+    "aws:cloudwatch/contributorManagedInsightRule:ContributorManagedInsightRule": ("resourceArn",),
+    "aws:ec2/eip:Eip": ("instance", "networkInterface"),
+    "aws:ec2/eipAssociation:EipAssociation": ("allocationId", "instanceId", "networkInterfaceId", "publicIp"),
+    "aws:servicediscovery/instance:Instance": ("serviceId",),
+}
+"""Types that replace a part of the objects that these inputs name, although others of such a kind only add.
+
+Application Auto Scaling and Cloud Map update a target, policy, action or instance that exists, and CloudFront
+and CloudWatch enable what is off (RegisterScalableTarget, PutScalingPolicy, PutScheduledAction,
+RegisterInstance, CreateMonitoringSubscription, PutManagedInsightRules). EC2 takes an address from the machine
+that has it, and the former address from the other machine (AssociateAddress). It does so without
+allowReassociation as well, and pulumi-aws sends this input only if it is true
+(hashicorp/terraform-provider-aws, internal/service/ec2/ec2_eip_association.go: resourceEIPAssociationCreate).
+"""
+
 UPSERTED: Mapping[str, str] = {
     "aws:cfg/configurationAggregator:ConfigurationAggregator": "AWS Config, PutConfigurationAggregator",
     "aws:cfg/conformancePack:ConformancePack": "AWS Config, PutConformancePack",
     "aws:cfg/deliveryChannel:DeliveryChannel": "AWS Config, PutDeliveryChannel",
+    "aws:cfg/organizationConformancePack:OrganizationConformancePack": (
+        "AWS Config, PutOrganizationConformancePack"
+    ),
+    "aws:cfg/organizationCustomPolicyRule:OrganizationCustomPolicyRule": (
+        "AWS Config, PutOrganizationConfigRule"
+    ),
+    "aws:cfg/organizationCustomRule:OrganizationCustomRule": "AWS Config, PutOrganizationConfigRule",
+    "aws:cfg/organizationManagedRule:OrganizationManagedRule": "AWS Config, PutOrganizationConfigRule",
     "aws:cfg/recorder:Recorder": "AWS Config, PutConfigurationRecorder",
     "aws:cfg/rule:Rule": "AWS Config, PutConfigRule",
+    "aws:cloudwatch/alarmMuteRule:AlarmMuteRule": "CloudWatch, PutAlarmMuteRule",
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": "CloudWatch, PutCompositeAlarm",
+    "aws:cloudwatch/contributorInsightRule:ContributorInsightRule": "CloudWatch, PutInsightRule",
     "aws:cloudwatch/dashboard:Dashboard": "CloudWatch, PutDashboard",
     "aws:cloudwatch/eventRule:EventRule": "EventBridge, PutRule",
+    "aws:cloudwatch/logAccountPolicy:LogAccountPolicy": "CloudWatch Logs, PutAccountPolicy",
+    "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": "CloudWatch Logs, PutDeliveryDestination",
+    "aws:cloudwatch/logDeliverySource:LogDeliverySource": "CloudWatch Logs, PutDeliverySource",
     "aws:cloudwatch/logDestination:LogDestination": "CloudWatch Logs, PutDestination",
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "CloudWatch Logs, PutResourcePolicy",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch, PutMetricAlarm",
     "aws:cloudwatch/metricStream:MetricStream": "CloudWatch, PutMetricStream",
+    "aws:glacier/vault:Vault": "S3 Glacier, CreateVault",
+    "aws:iot/billingGroup:BillingGroup": "AWS IoT, CreateBillingGroup",
+    "aws:iot/thing:Thing": "AWS IoT, CreateThing",
+    "aws:iot/thingGroup:ThingGroup": "AWS IoT, CreateThingGroup",
+    "aws:iot/thingType:ThingType": "AWS IoT, CreateThingType",
     "aws:sfn/activity:Activity": "Step Functions, CreateActivity",
     "aws:sfn/stateMachine:StateMachine": "Step Functions, CreateStateMachine",
     "aws:sns/topic:Topic": "SNS, CreateTopic",
     "aws:sqs/queue:Queue": "SQS, CreateQueue",
+    "aws:xray/resourcePolicy:ResourcePolicy": "X-Ray, PutResourcePolicy",
 }
 """Types, and the calls that create their objects: the documentation of each says that it updates or returns
 what has the name already, and pulumi-aws does not ask before whether it exists (hashicorp/
 terraform-provider-aws, internal/service/sns/topic.go: resourceTopicCreate; events/rule.go:
-resourceRuleCreate). A queue or a state machine has to be equal for that. Of the project's other types, AWS
-refuses a name that exists, or has none, and pulumi-aws itself looks for a bucket before it creates one in
-us-east-1.
+resourceRuleCreate). A queue, a state machine or an object of IoT has to be equal for that. Of the project's
+other types, AWS refuses a name that exists, or has none, and pulumi-aws itself looks for a bucket before it
+creates one in us-east-1. It also asks for a load balancer or a target group (internal/service/elbv2:
+resourceLoadBalancerCreate, resourceTargetGroupCreate).
 """
+
+NAME = "name"
+"""Input that is always the name of the object, while others have only a similar form: `ruleIdentifier`."""
 
 REMEDY = "Declare the setting in the stack that has the object"
 
@@ -97,11 +140,13 @@ def _describe_name(stack: Stack, step: Step, new: Resource) -> str:
     call = UPSERTED.get(new.type)
     if not call or (step.op != "create" and not has_other_object(step, stack)):
         return ""
+    names = [name for name in own_names(new) if isinstance(new.inputs.get(name), str)]
+    names = [NAME] if NAME in names else names
     return next(
         (
             f"{name}: AWS does not refuse {new.inputs[name]} if it exists ({call}); the new resource then "
             "takes over what another stack or a person has created"
-            for name in own_names(new)
+            for name in names
             if name not in generated_names(new)
         ),
         "",
@@ -133,7 +178,7 @@ def _describe(stack: Stack, step: Step, new: Resource, unevaluated: Sequence[str
         )
     option, overwrites, container = OVERWRITING.get(new.type, ("", "", ""))
     takes_over = bool(option) and new.values.get(option) == overwrites
-    for name in [container] if takes_over else object_inputs(new):
+    for name in [container] if takes_over else REPLACED.get(new.type) or object_inputs(new):
         value = new.values.get(name)
         is_named = isinstance(value, str) and (is_other or before.get(name) != value)
         if is_named and not find_owner(stack, new, name):

@@ -1,5 +1,6 @@
 """Objects that inputs name: those of the stack's own resources, and foreign ones."""
 
+import re
 from itertools import chain
 
 from review.model import title
@@ -45,6 +46,15 @@ BUCKET = "bucket"
 """Input that names a bucket or one of its access points."""
 
 ACCESS_POINT = ("aws", "s3", "AccessPoint")
+
+SCALING, SCALING_TARGET = "aws:appautoscaling/", "aws:appautoscaling/target:Target"
+"""Types whose `resourceId` names the object of another service."""
+
+SCALED = re.compile(r"(?:service|instancegroup)/[^/]+/(?P<part>[^/]+)|[\w-]+[/:](?P<name>[^/:]+)")
+"""Form of a `resourceId`: a service of ECS and a group of EMR come after their cluster, such as in
+`service/main/api`, and in other IDs the object is first, such as in `table/orders/index/date` (Application
+Auto Scaling API, RegisterScalableTarget: ResourceId).
+"""
 
 DEFAULT_OF_VPC = "Default"
 """Start of the types that take over a default of a VPC."""
@@ -97,6 +107,8 @@ def _find_named(
     value = resource.values.get(name)
     if not isinstance(value, str) or not value:
         return None
+    if resource.type.startswith(SCALING):
+        return _find_scaled(stack, resource, name, in_base=in_base)
     members, owners = (stack.old, stack.old_owners) if in_base else (stack.new, stack.owners)
     candidates = [owner for owner in owners.get(value, ()) if owner is not resource]
     candidates += (
@@ -125,6 +137,27 @@ def _find_named(
         ),
         None,
     )
+
+
+def _find_scaled(stack: Stack, resource: Resource, name: str, *, in_base: bool) -> Resource | None:
+    """Return the resource that a `resourceId` of Application Auto Scaling names, if the input comes from it.
+
+    A policy or an action can also take the ID from the target.
+    """
+    value = str(resource.values[name])
+    match = SCALED.match(value)
+    part = match and (match["part"] or match["name"])
+    for step in map(
+        stack.step_of if in_base else stack.steps.get, resource.property_dependencies.get(name, ())
+    ):
+        owner = step and (step.old if in_base else step.new)
+        if not owner or not _has_object(owner) or not _is_one_place(owner, resource, stack, in_base=in_base):
+            continue
+        is_target = owner.type == SCALING_TARGET and owner.values.get(name) == value
+        texts = (owner.state.get("id"), *(owner.values[own] for own in own_names(owner)))
+        if is_target or (part and part in texts):
+            return owner
+    return None
 
 
 def find_default(stack: Stack, resource: Resource) -> str:

@@ -89,22 +89,37 @@ PolicyAttachment detaches the policy from all others (the SDK's documentation).
 OF_ACCOUNT = frozenset(
     {
         "aws:apigateway/account:Account",
+        "aws:bedrock/agentcoreTokenVaultCmk:AgentcoreTokenVaultCmk",
+        "aws:codebuild/sourceCredential:SourceCredential",
+        "aws:devopsguru/eventSourcesConfig:EventSourcesConfig",
         "aws:ebs/defaultKmsKey:DefaultKmsKey",
         "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
         "aws:ec2/defaultCreditSpecification:DefaultCreditSpecification",
         "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
         "aws:ec2/serialConsoleAccess:SerialConsoleAccess",
         "aws:iam/accountAlias:AccountAlias",
+        "aws:iot/eventConfigurations:EventConfigurations",
         "aws:macie2/account:Account",
+        "aws:organizations/resourcePolicy:ResourcePolicy",
+        "aws:quicksight/ipRestriction:IpRestriction",
+        "aws:quicksight/keyRegistration:KeyRegistration",
+        "aws:securitylake/dataLake:DataLake",
         "aws:ses/activeReceiptRuleSet:ActiveReceiptRuleSet",
         "aws:sesv2/accountSuppressionAttributes:AccountSuppressionAttributes",
         "aws:sesv2/accountVdmAttributes:AccountVdmAttributes",
         "aws:ssm/defaultPatchBaseline:DefaultPatchBaseline",
         "aws:ssm/serviceSetting:ServiceSetting",
+        "aws:uxc/accountCustomizations:AccountCustomizations",
         "aws:xray/encryptionConfig:EncryptionConfig",
+        "aws:xray/indexingRule:IndexingRule",
+        "aws:xray/traceSegmentDestination:TraceSegmentDestination",
     }
 )
-"""Types without a table that are settings of the whole account, often in one region (pulumi-aws)."""
+"""Types without a table that are settings of the whole account, often in one region (pulumi-aws).
+
+Their calls update or overwrite what exists, such as CodeBuild's ImportSourceCredentials, CreateDataLake of
+Security Lake and PutResourcePolicy of Organizations (botocore, data/*/*/service-2.json).
+"""
 
 SETTINGS = re.compile(r"AccountSetting(Default)?|\w*(Defaults|Options|Preferences|Settings|Status)")
 """Names of further types that are settings of the account, if no required input names an object."""
@@ -116,6 +131,9 @@ PARTS_OF_ACCOUNT = (
     "availabilityZone",
     "operatingSystem",
     "resourceType",
+    "tokenVaultId",
+    "serverType",
+    "authType",
 )
 """Inputs that tell settings of the account of one type apart."""
 

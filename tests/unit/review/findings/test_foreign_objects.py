@@ -525,6 +525,114 @@ def test_a_new_object_with_a_name_that_aws_does_not_refuse_blocks(kind: str, nam
 
 
 @pytest.mark.parametrize(
+    ("kind", "inputs", "name"),
+    [
+        ("aws:cfg/organizationManagedRule:OrganizationManagedRule", {"ruleIdentifier": "SSH"}, "name"),
+        ("aws:cloudwatch/alarmMuteRule:AlarmMuteRule", {"rule": {"schedule": {}}}, "name"),
+        ("aws:cloudwatch/logDeliverySource:LogDeliverySource", {"logType": "ALB_ACCESS_LOGS"}, "name"),
+        ("aws:xray/resourcePolicy:ResourcePolicy", {"policyDocument": "{}"}, "policyName"),
+    ],
+)
+def test_only_the_name_of_a_new_object_counts(kind: str, inputs: dict[str, Any], name: str) -> None:
+    [(_, message)] = findings(new(kind, inputs | {name: "foreign"}))
+    assert message.startswith(f"{name}: AWS does not refuse foreign if it exists")
+    generated = resource(kind, "own", inputs | {name: "own-1a2b3c4", "__defaults": [name]})
+    assert findings(Step("create", None, generated)) == []
+
+
+SCALING, SCALED_TARGET = "aws:appautoscaling/policy:Policy", "aws:appautoscaling/target:Target"
+SERVICE = resource("aws:ecs/service:Service", "api", {"name": "api", "cluster": "main"}, id="arn:s")
+SERVICE_ID = "service/main/api"
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "own"),
+    [
+        ("aws:ec2/eipAssociation:EipAssociation", {"allocationId": "eipalloc-1"}, "aws:ec2/eip:Eip"),
+        (
+            "aws:ec2/eipAssociation:EipAssociation",
+            {"instanceId": "i-1", "allowReassociation": False},
+            "aws:ec2/instance:Instance",
+        ),
+        ("aws:ec2/eip:Eip", {"instance": "i-1"}, "aws:ec2/instance:Instance"),
+        (
+            "aws:servicediscovery/instance:Instance",
+            {"serviceId": "srv-1", "instanceId": "api"},
+            "aws:servicediscovery/service:Service",
+        ),
+        (
+            "aws:cloudfront/monitoringSubscription:MonitoringSubscription",
+            {"distributionId": "E1"},
+            "aws:cloudfront/distribution:Distribution",
+        ),
+    ],
+    ids=["address", "machine", "new address", "instance of a service", "metrics"],
+)
+def test_a_part_that_replaces_one_of_an_object_blocks_unless_the_stack_has_the_object(
+    kind: str, inputs: dict[str, Any], own: str
+) -> None:
+    name, value = next(iter(inputs.items()))
+    [(_, message)] = findings(new(kind, inputs))
+    assert message.startswith(f"{name}: no resource of this stack is {value}; ")
+    owner = resource(own, "own", {}, id=value)
+    part = resource(kind, "it", inputs, **after(**{name: owner}))
+    steps = Step("create", None, part), Step("create", None, owner)
+    assert findings(*steps, invented=(owner, value)) == []
+    foreign = resource(kind, "it", inputs | {name: "foreign"}, **after(**{name: owner}))
+    assert len(findings(Step("create", None, foreign), steps[1], invented=(owner, value))) == 1
+
+
+def test_an_address_without_a_machine_is_no_finding() -> None:
+    assert findings(new("aws:ec2/eip:Eip", {"domain": "vpc"})) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [SCALED_TARGET, SCALING, "aws:appautoscaling/scheduledAction:ScheduledAction"]
+)
+@pytest.mark.parametrize(
+    ("value", "own"),
+    [
+        (SERVICE_ID, SERVICE),
+        ("table/orders", resource("aws:dynamodb/table:Table", "t", {"name": "orders"}, id="orders")),
+        (
+            "table/orders/index/date",
+            resource("aws:dynamodb/table:Table", "t", {"name": "orders"}, id="orders"),
+        ),
+        ("cluster:main", resource("aws:rds/cluster:Cluster", "c", {"clusterIdentifier": "main"}, id="x")),
+    ],
+)
+def test_the_scaling_of_an_own_object_is_no_finding(kind: str, value: str, own: Resource) -> None:
+    scaling = resource(kind, "it", {"resourceId": value}, **after(resourceId=own))
+    assert findings(Step("create", None, scaling), Step("same", own, own)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "own"),
+    [
+        (SERVICE_ID, None),
+        ("service/main/payments", SERVICE),
+        ("service/main/foreign", resource("aws:ecs/cluster:Cluster", "main", {"name": "main"}, id="main")),
+        ("custom", SERVICE),
+    ],
+    ids=["no dependency", "another service", "service in an own cluster", "another form"],
+)
+@pytest.mark.parametrize("kind", [SCALED_TARGET, SCALING])
+def test_the_scaling_of_a_foreign_object_blocks(kind: str, value: str, own: Resource | None) -> None:
+    dependencies = after(resourceId=own) if own else {}
+    scaling = resource(kind, "it", {"resourceId": value}, **dependencies)
+    steps = [Step("same", member, member) for member in (SERVICE, own) if member]
+    [(_, message)] = findings(Step("create", None, scaling), *steps)
+    assert message.startswith(f"resourceId: no resource of this stack is {value}; ")
+
+
+def test_a_policy_takes_the_object_from_the_scaling_target() -> None:
+    target = resource(SCALED_TARGET, "target", {"resourceId": SERVICE_ID}, **after(resourceId=SERVICE))
+    policy = resource(SCALING, "it", {"resourceId": SERVICE_ID}, **after(resourceId=target))
+    steps = Step("create", None, policy), Step("create", None, target), Step("same", SERVICE, SERVICE)
+    assert findings(*steps) == []
+
+
+@pytest.mark.parametrize(
     ("op", "before", "after_it", "expected"),
     [
         ("update", "a", "a", []),
