@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from review.jail.bubblewrap import ENGINE, UNTRUSTED_THREADS, WORK_BYTES, bwrap_command
-from review.jail.seccomp import ARCHITECTURES, DENIED, LOWEST_PRIORITY, filter_program
+from review.jail.system_calls.filter import ARCHITECTURES, DENIED, LOWEST_PRIORITY, filter_program
 from sandbox.errors import CommandError
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "NO_COLOR", "PIPE_LAZY_SDK")

@@ -40,7 +40,7 @@ BUFFER_BYTES = SOCKETS * (212_992 + LAST_MESSAGE)
 """
 
 BUFFER_SIZE = Path("/proc/sys/net/core/wmem_default")
-"""The size of the buffer of each socket (socket(7)); the filter ignores another one (seccomp.py)."""
+"""The size of the buffer of each socket (socket(7)); the system call filter ignores another one."""
 
 SHARED_MEMORY = Path("/dev/shm")
 OPEN_SOCKETS = Path("/proc/net/unix")

@@ -254,8 +254,8 @@ def _asset_paths(request: Any) -> Iterator[Value]:
 def copy_files_by_reading() -> None:
     """Keep copies of files from the system call `sendfile`, which ends the program under review.
 
-    Only what `sendfile` sends to a socket can still change (review/jail/seccomp.py). `shutil` calls this
-    function when it copies files, as in a deployment.
+    Only what `sendfile` sends to a socket can still change (review/jail/system_calls/filter.py). `shutil`
+    calls this function when it copies files, as in a deployment.
     """
     if sys.platform != "linux":
         return

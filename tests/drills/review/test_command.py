@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from review import comparison
-from review.jail.seccomp import ARCHITECTURES, DENIED
+from review.jail.system_calls.filter import ARCHITECTURES, DENIED
 from review.status import INTERVAL
 from sandbox.errors import CommandError
 from sandbox.progress import Progress

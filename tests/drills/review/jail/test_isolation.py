@@ -16,7 +16,7 @@ import pytest
 
 from review.jail import bubblewrap, isolation
 from review.jail.isolation import Isolation
-from review.jail.seccomp import filter_program
+from review.jail.system_calls.filter import filter_program
 from sandbox.errors import CommandError
 from tests.support.drills.tools import as_user
 

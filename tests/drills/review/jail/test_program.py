@@ -16,8 +16,8 @@ from review.comparison import OWN_CODE
 from review.jail import snapshot
 from review.jail.guard import ANALYZER
 from review.jail.processes import Processes
-from review.jail.seccomp import LOWEST_PRIORITY
 from review.jail.supervisor import running
+from review.jail.system_calls.filter import LOWEST_PRIORITY
 from sandbox.engine.call_relay import SECOND
 from sandbox.engine.http2_calls import TOO_LATE
 from sandbox.engine.program import ERRORS, RemoteProgram

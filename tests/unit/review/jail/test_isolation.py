@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.seccomp import LOWEST_PRIORITY
+from review.jail.system_calls.filter import LOWEST_PRIORITY
 
 CRASH = """
 import os, resource, signal

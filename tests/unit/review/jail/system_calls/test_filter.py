@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.seccomp import (
+from review.jail.system_calls.filter import (
     ALLOW,
     ARCHITECTURES,
     BAD_SYSTEM_CALL,
