@@ -1,8 +1,9 @@
 """System call filter for the program under review, as a classic BPF program for `bwrap --seccomp`.
 
-The filter lists denied calls instead of allowed calls, since Python, gRPC and Go use most system calls, and
-each version uses different ones. Namespaces isolate the program; the filter denies the calls that no
-namespace confines.
+Namespaces isolate the program; the filter denies the calls that no namespace confines. The evaluation runs
+Python, gRPC and Go, which use most system calls, and each version uses different ones, so for it the filter
+lists the denied calls. Code under review has only the calls in `allowed.py` and those for which this
+module has a rule.
 
 Code under review speaks to the review over a Unix socket, and to the engine of a deployment over TCP. For it,
 the filter also denies what succeeds at both kinds of sockets, but has an effect at one of them only, or at
@@ -23,6 +24,8 @@ import socket
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from review.jail.system_calls.allowed import ALLOWED, NO_CALL
 
 LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ, JMP|JGE, RET
 AND = 0x54  # BPF_ALU|AND
@@ -75,9 +78,6 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "x86_64": Architecture(0xC000003E, 0, 0x4000, other_numbers=True),
     "aarch64": Architecture(0xC00000B7, 1, 0x10000),
 }
-
-NO_CALL = 0xFFFFFFFF
-"""Number in place of that of a call that an architecture lacks."""
 
 DENIED: Mapping[str, tuple[int, int]] = {
     # No namespace confines keyrings: a process can request any key of its user by the key's number.
@@ -355,33 +355,6 @@ use with PRIVATE_FLAG. The others hand down priorities, also to other processes 
 
 SHARED_WAITS, SHARED_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT and WAIT_BITSET, FUTEX_WAKE and WAKE_BITSET
 
-MISSING: Mapping[str, tuple[int, int]] = {
-    # Futexes, whose flags are in memory in one of the calls. Callers use `futex` without these calls.
-    "futex_waitv": (449, 449),
-    "futex_wake": (454, 454),
-    "futex_wait": (455, 455),
-    "futex_requeue": (456, 456),
-    # What is in memory of the machine's files. The flags of reading also go past the memory (RWF_DONTCACHE).
-    "mincore": (27, 232),
-    "cachestat": (451, 451),
-    "preadv2": (327, 286),
-    "pwritev2": (328, 287),
-    # Opens a file with flags in memory, where a filter does not see them (OPEN).
-    "openat2": (437, 437),
-    # The memory of the processors in which pages are, also those of the machine's files.
-    "mbind": (237, 235),
-    "set_mempolicy": (238, 237),
-    "get_mempolicy": (239, 236),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
-    "set_mempolicy_home_node": (450, 450),
-    # Interrupts processors that run other processes.
-    "membarrier": (324, 283),
-}
-"""Numbers of the system calls that code under review does not need, and that fail as in a kernel that lacks
-them.
-"""
-
 SPECIAL_FILES: Mapping[str, tuple[int, int]] = {"mknod": (133, NO_CALL), "mknodat": (259, 33)}
 """Numbers of the system calls that create FIFOs, which are pipes with a path. A thread that opens one waits
 for the other side, and then no file descriptor shows the pipe (fs/pipe.c: fifo_open).
@@ -465,8 +438,6 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _countable_files(column)
         for numbers in (NEW_SESSION, MACHINE_LOAD):
             instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.EPERM)])
-        for numbers in MISSING.values():
-            instructions += _if_equal(numbers[column], [_instruction(RETURN, ERROR | errno.ENOSYS)])
         for numbers in OF_OTHERS.values():
             instructions += _if_equal(numbers[column], [_instruction(RETURN, TRAP)])
         for numbers in (*WRITE_BACK.values(), CACHE_ADVICE):
@@ -488,6 +459,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
         instructions += _if_equal(MEMORY_ADVICE[column], advices)
         commands = [_load_argument(1), *_allow_only(DEVICE_COMMANDS, ERROR | errno.ENOTTY)]
         instructions += _if_equal(DEVICE_CONTROL[column], commands)
+        allowed = [numbers[column] for numbers in ALLOWED.values() if numbers[column] != NO_CALL]
+        instructions += _allow_only(allowed, ERROR | errno.ENOSYS)
     instructions.append(_instruction(RETURN, ALLOW))
     return b"".join(instructions)
 

@@ -474,6 +474,15 @@ def test_a_call_that_no_namespace_confines_is_denied(jail: Jail, name: str) -> N
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
+def test_a_file_system_of_another_isolation_cannot_be_asked_by_its_number(jail: Jail) -> None:
+    program = """
+        number = os.makedev(0, os.stat("/proc").st_dev & 255)
+        attempt(lambda: system_call(136, number, ctypes.create_string_buffer(64)))  # ustat
+    """
+    assert jail.run(program) == "OSError Function not implemented"
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86-64")
 def test_the_callers_session_keyring_is_out_of_reach(tmp_path: Path) -> None:
     program = """
         sys.path.insert(0, "ROOT")
