@@ -8,7 +8,7 @@ from review.findings.guard_findings import weakened
 from review.findings.unevaluated_files import COMPILED
 from review.model import Finding
 from review.programs.command_files import describe_code, describe_imports, is_command
-from review.programs.file_states import find_differing
+from review.programs.file_states import find_differing, remembered
 from review.programs.imports import imported_files, program_files
 from review.project_selection import Trees
 from sandbox.workspace.stacks import projects
@@ -90,6 +90,12 @@ def find_changed(trees: Trees) -> set[Path]:
     return run | {file for file in differing if not _is_ignored(file) and not _is_document(file, base)}
 
 
+def read_ahead(trees: Trees) -> None:
+    """Read what `find_run` needs, in a process that remembers its trees (file_states.remember_trees)."""
+    if find_changed(trees):
+        remembered(_describe_imports, *trees)
+
+
 def find_tests(changed: Set[Path], trees: Trees) -> list[str]:
     """Return the files of the tests that differ, except for the `changed` ones of `find_changed`."""
     return [f"{file}" for file in sorted(find_differing(*trees) - changed) if file.is_relative_to(TESTS)]
@@ -115,7 +121,7 @@ def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
     """
     if not changed:
         return {}
-    ways = _describe_imports(trees)
+    ways = {**remembered(_describe_imports, *trees)}
     ways |= {file: "a deployment runs or reads it" for file in changed if _is_run(file, trees)}
     if any(file.is_relative_to(TESTS) for file in changed):
         ways |= _describe_tests(trees)
@@ -181,10 +187,10 @@ def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> l
     return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, trees))]
 
 
-def _describe_imports(trees: Trees) -> dict[Path, str]:
+def _describe_imports(base: Path, head: Path) -> dict[Path, str]:
     """Return how the commands of a deployment reach further files, in the base or else in the head."""
-    base, head = (describe_imports(tree, COMMANDS, WITHOUT_EFFECT) for tree in trees)
-    return {**head, **base}
+    before, after = (describe_imports(tree, COMMANDS, WITHOUT_EFFECT) for tree in (base, head))
+    return {**after, **before}
 
 
 def _describe_tests(trees: Trees) -> dict[Path, str]:

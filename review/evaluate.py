@@ -10,17 +10,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from review import guard
 from review.build import build
+from review.changed_files import read_ahead
 from review.code_not_run import executed_parts
 from review.findings.shared_objects import creates_object_of
 from review.jail import isolation, messages
@@ -40,7 +42,7 @@ from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
 from review.programs.changed_programs import find_changed_programs
-from review.programs.file_states import read_state, remember_differences
+from review.programs.file_states import find_differing, read_state, remember_trees
 from review.project_selection import (
     Accounts,
     Projects,
@@ -144,7 +146,7 @@ def main() -> int:
     try:
         request = REQUEST.validate_json(sys.stdin.buffer.read())
         isolation.limit_resources(threads=request.isolated)
-        remember_differences()  # The trees are copies, which nobody can change.
+        remember_trees()  # They are copies, which nobody can change.
         channel.send(Completed(_evaluate(request, channel.send)))
     except Exception as error:
         channel.send(Failure(str(error) if isinstance(error, CommandError) else describe_places(error)))
@@ -175,6 +177,9 @@ def _evaluate(request: Request, send: Send) -> Report:
     trees = request.base, request.head
     projects = select_stacks(trees, request.stacks)
     work = request.work / "stacks"
+    find_differing(*trees)
+    # This takes a second, and depends on nothing that the programs do.
+    threading.Thread(target=_read_ahead, args=(trees,), daemon=True).start()
     try:
         evaluated = run(
             trees,
@@ -200,6 +205,12 @@ def _evaluate(request: Request, send: Send) -> Report:
         request.neighbours,
         evaluated,
     )
+
+
+def _read_ahead(trees: Trees) -> None:
+    """Read what the report needs beside the runs; if that fails, the report fails for the same reason."""
+    with suppress(Exception):
+        read_ahead(trees)
 
 
 def report(

@@ -1,13 +1,15 @@
 """Comparison of files as a program sees them: by content, kind and mode."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from review.jail.regular_files import link_target, read_digest
 from sandbox.errors import CommandError
+
+T = TypeVar("T")
 
 EXECUTABLE = 0o111
 """Bits of a file's mode that git keeps. A program can ask for them (access(2))."""
@@ -49,23 +51,29 @@ def read_states(folder: Path, digests: Digests | None = None) -> dict[Path, File
     return {file.relative_to(folder): read_state(file, digests) for file in _files(folder, set())}
 
 
-_known: dict[tuple[Path, Path], set[Path]] | None = None
-"""The files that differ between two trees, or None if the trees may change."""
+_known: dict[tuple[object, ...], Any] | None = None
+"""The results of functions of two trees, or None if the trees may change."""
 
 
-def remember_differences() -> None:
-    """Compare two trees once from now on, in a process whose trees nobody changes."""
+def remember_trees() -> None:
+    """Call functions of the same trees once from now on, in a process whose trees nobody changes."""
     global _known
     _known = {}
 
 
+def remembered(function: Callable[[Path, Path], T], base: Path, head: Path) -> T:
+    """Return the result of a function of two trees, which the caller does not change."""
+    if _known is None:
+        return function(base, head)
+    key = function, base, head
+    if key not in _known:
+        _known[key] = function(base, head)
+    return _known[key]
+
+
 def find_differing(base: Path, head: Path) -> set[Path]:
     """Return the paths of the files and links that differ between two trees."""
-    if _known is None:
-        return _compare(base, head)
-    if (base, head) not in _known:
-        _known[base, head] = _compare(base, head)
-    return {*_known[base, head]}
+    return {*remembered(_compare, base, head)}
 
 
 def _compare(base: Path, head: Path) -> set[Path]:

@@ -61,7 +61,7 @@ def test_trees_that_nobody_changes_are_compared_once(tmp_path: Path, monkeypatch
     (trees[1] / "a").touch()
     monkeypatch.setattr(file_states, "_known", None)
     assert file_states.find_differing(*trees) == {Path("a")}
-    file_states.remember_differences()
+    file_states.remember_trees()
     file_states.find_differing(*trees).clear()
     (trees[1] / "b").touch()
     assert file_states.find_differing(*trees) == {Path("a")}
