@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from review import evaluate, output
+from review import output
 from review.comparison import Options, compare, describe_head
 from review.jail import isolation
 from review.jail.supervisor import Stopped, memory_limit, stop_on_signals, time_limit
@@ -59,6 +59,9 @@ def _run(args: argparse.Namespace) -> int:
     folder = output.prepare(Path(args.output), tree) if args.output else None
     with Status() as status, memory_limit(), time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
+            # The import takes half a second, and the evaluation of two trees is another process.
+            from review import evaluate
+
             # Other line breaks, such as U+2028, are parts of a value.
             text = Path(args.mask).read_text() if args.mask else ""
             secrets = [line for line in text.split("\n") if line]
