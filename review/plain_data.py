@@ -385,7 +385,8 @@ def _forms(value: str) -> Iterator[str]:
     yield from escaped
     for text in escaped:
         yield json.dumps(text, ensure_ascii=False)[1:-1]  # JSON in JSON
-    yield from _base64_forms(raw)
+    for text in {value, value.upper(), value.lower()}:
+        yield from _base64_forms(text.encode())
     yield from _base64_forms(value.encode("utf-16-le"))  # as in Windows' -EncodedCommand
     for form in {*_base64_forms(raw)}:
         yield from _base64_forms(form.encode())

@@ -14,19 +14,29 @@ from typing import Any
 import yaml
 
 from review.plain_data import is_list, is_map
+from sandbox.wire.sentinels import INVENTED
 
 BOUNDARY = re.compile(r"\s*-----(?:BEGIN|END) [A-Z0-9 ]+-----\s*")
 """Pattern of the lines around a text in PEM, which are no secret (RFC 7468, section 3)."""
 
 
+INVENTED_PART = re.compile(rf"{INVENTED}-([0-9a-f]{{8,}})")
+"""Pattern of the part of a secret in a review that a program may take out of it (sandbox/providers/plan.py).
+
+Another run exchanges it by itself, so it is masked by itself.
+"""
+
+
 def find_lines(secrets: Iterable[str]) -> set[str]:
     """Return the lines of secrets, and of the texts in those that are documents.
 
-    A line of a document does not have to show its texts in the same way, so both count.
+    A line of a document does not have to show its texts in the same way, so both count. So do the invented
+    parts of these texts.
     """
     texts = {*secrets}
     texts |= {text for secret in texts for text in find_texts(secret)}
     lines = {line for text in texts for line in re.split("[\r\n]", text) if line}
+    lines |= {part for text in texts for part in INVENTED_PART.findall(text)}
     return {line for line in lines if not BOUNDARY.fullmatch(line)}
 
 

@@ -23,8 +23,13 @@ RANDOM = re.compile(r"[0-9a-f]{32}")
 BASE64 = re.compile(r"[0-9A-Za-z+/_-]{16,}={0,2}")
 """Pattern of a text in base64 that may have a random value, which takes more than 40 of these characters."""
 
-NESTED = 3
-"""Number of times that a text may be encoded in base64."""
+NESTED = 2
+"""Number of times that a text may be encoded in base64. The innermost one has the value as it is.
+
+A report has to mask whatever counts as the exchange of a value. In a long text, the mask only decodes one
+layer, in which it searches for all forms of a value, but among those in base64 only for the value itself
+(review/plain_data.py: build_mask). tests/unit/review/values/test_exchanged_secrets.py compares both.
+"""
 
 URL_SAFE = str.maketrans("-_", "+/")
 
@@ -37,7 +42,7 @@ class OtherSecrets(Exchange):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._others = {text: differing_text(text, HEX) for text in {*secrets} if RANDOM.fullmatch(text)}
-        self._pairs = [
+        self._forms = [
             pair
             for former, other in self._others.items()
             for pair in zip(_forms(former), _forms(other), strict=True)
@@ -56,7 +61,7 @@ class OtherSecrets(Exchange):
     def _apply(self, text: str, depth: int) -> str:
         if depth:
             text = BASE64.sub(lambda run: self._apply_to_base64(run[0], depth - 1), text)
-        for former, other in self._pairs:
+        for former, other in self._forms if depth else self._others.items():
             text = text.replace(former, other)
         return text
 

@@ -58,6 +58,14 @@ HASH = re.compile(r"[0-9a-f]{8,}")
 SHORTEST_ENCODED = 16
 """Smallest length of a text in base64 whose content is compared."""
 
+NESTED = 2
+"""Number of times that a text may be encoded in base64.
+
+A report has to mask whatever counts as the exchange of a secret that a provider generates, and its mask
+searches no deeper in a long text (review/plain_data.py: build_mask).
+tests/unit/review/values/test_exchanged_secrets.py compares both.
+"""
+
 ENCODED = re.compile(r"[0-9A-Za-z+/]{65,}")
 """Pattern of encoded content, such as a certificate in base64. No ID is as long."""
 
@@ -121,7 +129,7 @@ class Substitution(Exchange):
         self._invented: set[str] = set()
         self._booleans: set[str] = set()
         self._others: dict[str, str] = {}
-        self._applied: dict[str, str] = {}
+        self._applied: dict[tuple[str, int], str] = {}
         """The results of `apply`: answers have the texts of requests, and many resources share texts."""
         self._present = now()
         for text in (sentinels.SIGNATURE, sentinels.SECRET, sentinels.OUTPUT, sentinels.RESOURCE):
@@ -151,19 +159,29 @@ class Substitution(Exchange):
 
     def apply(self, text: str) -> str:
         """Return a text with other addresses and digits in place of invented ones, also in base64."""
-        if (other := self._applied.get(text)) is None:
-            other = self._applied[text] = self._apply(text)
+        return self._apply_nested(text, NESTED)
+
+    def _apply_nested(self, text: str, depth: int) -> str:
+        if (other := self._applied.get((text, depth))) is None:
+            other = self._applied[text, depth] = self._apply(text, depth)
         return other
 
-    def _apply(self, text: str) -> str:
-        content = _decode(text)
-        if content and (other := self.apply(content)) != content:
+    def _apply(self, text: str, depth: int) -> str:
+        content = _decode(text) if depth else ""
+        if content and (other := self._apply_nested(content, depth - 1)) != content:
             return base64.b64encode(other.encode()).decode()
 
-        def exchange(other: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
-            return lambda match: other(match[0]) if match[0].lower() in self._invented else match[0]
+        def is_invented(part: str) -> bool:
+            lower = part.lower()
+            return lower in self._invented and part in (lower, part.upper())
 
-        text = PEM_IN_BASE64.sub(lambda match: self.apply(match[0]) if match[0] != text else match[0], text)
+        def exchange(other: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
+            return lambda match: other(match[0]) if is_invented(match[0]) else match[0]
+
+        def exchange_pem(match: re.Match[str]) -> str:
+            return self._apply_nested(match[0], depth) if match[0] != text else match[0]
+
+        text = PEM_IN_BASE64.sub(exchange_pem, text)
         text = LINE.sub(self._other_line, text)
         # A deployment that creates an object gets the present, and it creates all objects at almost one time.
         text = TIME.sub(exchange(lambda _: self._present), text)
@@ -313,12 +331,8 @@ def differing_text(text: str, alphabet: str) -> str:
 
 
 def _with_case(other: str, text: str) -> str:
-    """Return a text in lower case with the case of another one of the same form."""
-    if text == text.upper() and text != text.lower():
-        return other.upper()
-    if text == text.lower():
-        return other
-    return "".join(c.upper() if old.isupper() else c for c, old in zip(other, text, strict=False))
+    """Return a text in lower case, or in upper case like another one with letters."""
+    return other.upper() if text == text.upper() and text != text.lower() else other
 
 
 def _texts(content: Message | str) -> Iterator[str]:
