@@ -41,7 +41,7 @@ from review.jail.messages import (
 from review.jail.regular_files import read_text
 from review.model import BASE_TO_HEAD, STATE_TO_HEAD, Report
 from review.plain_data import SHORTEST, build_mask, is_map
-from review.programs.changed_programs import find_changed_programs
+from review.programs.changed_programs import adds_only_stacks, find_changed_programs
 from review.programs.file_states import find_differing, read_state, remember_trees
 from review.project_selection import (
     Accounts,
@@ -668,6 +668,7 @@ def read_stack(
         without_invented=_without_invented(name, trees, folder, is_new=projects[0] is None),
         # The program has written this file, so its name must not be that of a record of the engine's events.
         executed=executed_parts.read_record(folder / EXECUTED_CODE),
+        has_base_program=not projects[0] and adds_only_stacks(trees),
     )
 
 

@@ -247,7 +247,8 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
     Further runs of the program show them (sandbox/engine/replay). No policy has judged what a deployment
     would declare in its place, so it blocks. The URN is empty for a call. That of a new resource is only what
-    the program says. The hash of a secret that the base has at the same place is left out.
+    the program says. The hash of a secret that the base has at the same place is left out, and that of a new
+    stack with the program of the base.
     """
     if not stack.head:
         return
@@ -255,7 +256,7 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
     rows += [
         (urn, name, message, MARK_SECRET)
         for urn, name, message, keys in sorted(stack.head.computed, key=str)
-        if not (keys and _is_same_input(stack.steps.get(urn), keys))
+        if not (keys and (stack.has_base_program or _is_same_input(stack.steps.get(urn), keys)))
     ]
     for urn, name, message, remedy in rows:
         step = stack.steps.get(urn)

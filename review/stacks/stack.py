@@ -63,7 +63,8 @@ class Stack:
     unknown. `invented` are the secret settings that no stack file has and for which the review invents
     values. `without_invented` describes the head without them, unless it fails as the base does: then a
     deployment fails, too. `executed` has the numbers of the parts that the second run of the head executed of
-    changed files (sandbox/engine/replay/executed_code.py), or is None without this run.
+    changed files (sandbox/engine/replay/executed_code.py), or is None without this run. `has_base_program` is
+    True for a new stack if nothing else differs.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Stack:
     invented: Sequence[str] = ()
     without_invented: str = ""
     executed: Mapping[Path, Set[int]] | None = None
+    has_base_program: bool = False
 
     def __post_init__(self) -> None:
         self.base_failed = bool(self.base and self.base.errors)

@@ -458,6 +458,8 @@ def test_what_a_program_computes_from_a_secret_blocks_except_for_a_hash_of_the_b
     assert all(finding.blocks and "mark what is computed" in finding.remediation for finding in findings)
     expected = ["something else: a[0]"] * blocks
     assert [finding.message for finding in findings] == [*expected, "something else: b"]
+    reviewed.has_base_program = True
+    assert [finding.message for _, finding in find_undecided(reviewed)] == ["something else: b"]
 
 
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:

@@ -4,47 +4,74 @@ from pathlib import Path
 
 import pytest
 
-from review.programs.changed_programs import find_changed_programs
+from review.programs.changed_programs import adds_only_stacks, find_changed_programs
 
 STACK = "config:\n  a:mode: x\n  a:password:\n    secure: v1:a:b\n"
+ALL = {"dev", "prod"}
 CHANGES: dict[str, tuple[dict[str, str], set[str]]] = {
     "nothing": ({}, set()),
-    "a secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d")}, set()),
-    "a comment": ({"Pulumi.dev.yaml": f"# a\n{STACK}"}, set()),
-    "a plain setting": ({"Pulumi.dev.yaml": STACK.replace("x", "y")}, {"dev"}),
-    "a setting's type": ({"Pulumi.dev.yaml": STACK.replace("x", "'x'")}, set()),
-    "a number's type": ({"Pulumi.prod.yaml": STACK.replace("x", "'1'")}, {"prod"}),
+    "a secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d")}, {"prod"}),
+    "a comment": ({"Pulumi.dev.yaml": f"# a\n{STACK}"}, ALL),
+    "a comment beside a secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d # 1000")}, ALL),
+    "a plain setting": ({"Pulumi.dev.yaml": STACK.replace("x", "y")}, ALL),
+    "a plain setting that looks like a secret": (
+        {"Pulumi.dev.yaml": STACK.replace("x", "|\n    secure: y")},
+        ALL,
+    ),
+    "a setting's form": ({"Pulumi.dev.yaml": STACK.replace("x", "'x'")}, ALL),
     "a secret and a setting": (
         {"Pulumi.dev.yaml": STACK.replace(": x", ": y").replace("a:b", "c:d")},
-        {"dev"},
+        ALL,
     ),
-    "a new setting": ({"Pulumi.dev.yaml": f"{STACK}  a:new: z\n"}, {"dev"}),
-    "an invalid file": ({"Pulumi.dev.yaml": "config: [\n"}, {"dev"}),
-    "the program": ({"__main__.py": "x"}, {"dev", "prod", "new"}),
-    "the project": ({"Pulumi.yaml": "x"}, {"dev", "prod", "new"}),
-    "another file": ({"data.txt": "x"}, {"dev", "prod", "new"}),
-    "a document": ({"docs/a.md": "x", "README.md": "x", "tests/a.py": "x"}, set()),
-    "policies": ({"policies/config/new.json": "{}", "policies/waivers.yaml": "[]"}, set()),
-    "a module of the policies that the program imports": (
-        {"policies/a.py": "x = 1"},
-        {"dev", "prod", "new"},
+    "two stacks' secrets": (
+        {"Pulumi.dev.yaml": STACK.replace("a:b", "c:d"), "Pulumi.prod.yaml": STACK.replace("a:b", "c:d")},
+        ALL,
     ),
+    "an invalid file": ({"Pulumi.dev.yaml": "config: [\n"}, ALL),
+    "a new stack": ({"Pulumi.new.yaml": STACK}, {*ALL, "new"}),
+    **{
+        file: ({file: "x"}, ALL)
+        for file in (
+            *("__main__.py", "Pulumi.yaml", "data.txt", "README.md", "LICENSE"),
+            *("docs/a.md", "docs/limit.txt", "tests/a.py", "policies/config/new.json", "policies/a.py"),
+            "components/Pulumi.data.yaml",
+        )
+    },
 }
+"""Changed files, and the stacks whose program may read them."""
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_program_counts_as_changed_except_for_secrets_and_new_stacks(change: str, tmp_path: Path) -> None:
+def test_a_program_counts_as_changed_except_for_its_own_secrets(change: str, tmp_path: Path) -> None:
     changed, stacks = CHANGES[change]
     base, head = tmp_path / "base", tmp_path / "head"
     files = {
         "Pulumi.dev.yaml": STACK,
-        "Pulumi.prod.yaml": STACK.replace("x", "1"),
+        "Pulumi.prod.yaml": STACK,
         "__main__.py": "import policies.a",
         "README.md": "",
     }
-    for tree, content in ((base, files), (head, {**files, "Pulumi.new.yaml": STACK, **changed})):
+    for tree, content in ((base, files), (head, {**files, **changed})):
         for name, text in content.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_text(text)
-    projects = {"dev": (base, head), "prod": (base, head), "new": (None, head)}
+    projects = {name: (base if name in ALL else None, head) for name in {*ALL, *stacks}}
     assert find_changed_programs(projects, (base, head)) == stacks
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [("Pulumi.new.yaml", True), ("Pulumi.dev.yaml", False), ("docs/a.md", False), ("a/Pulumi.b.yaml", False)],
+)
+def test_a_new_stack_has_the_program_of_the_base_if_nothing_else_differs(
+    file: str, tmp_path: Path, *, expected: bool
+) -> None:
+    trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        for name in ("docs", "a"):
+            (tree / name).mkdir(parents=True)
+        (tree / "Pulumi.yaml").write_text("name: a\nruntime: python\n")
+        (tree / "Pulumi.dev.yaml").write_text(STACK)
+    (trees[1] / "Pulumi.new.yaml").write_text(STACK)
+    (trees[1] / file).write_text(f"{STACK}#\n")
+    assert adds_only_stacks(trees) is expected
