@@ -450,11 +450,8 @@ class _Servers(NamedTuple):
 
 @contextmanager
 def _running_servers(base: Path, commands: int) -> Generator[_Servers | None]:
-    """Start the servers, unless there are too few commands for which they save time.
-
-    Elsewhere than on Linux, a fork that does not execute a file may fail (Python, os.fork).
-    """
-    if commands < FEWEST_FORKED or sys.platform != "linux":
+    """Start the servers, unless there are too few commands for which they save time."""
+    if commands < FEWEST_FORKED or not forking.is_possible():
         yield None
         return
     pack = policy_pack.__name__, forking.SERVE, str(base / "policies")

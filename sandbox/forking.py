@@ -27,6 +27,11 @@ from typing import Any, NoReturn
 SERVE = "--serve"
 """Option with which a module's command calls `serve`."""
 
+FOLDER_BYTES = 80
+"""Largest number of bytes in the path of the folder of temporary files. The path of the socket in it has 24
+more, and at most 107 in all (`sun_path` in unix(7)).
+"""
+
 LENGTH_BYTES = 8
 """Number of bytes before a request, with its length. They come with the standard streams."""
 
@@ -38,6 +43,15 @@ KILLED = -signal.SIGKILL
 
 Run = Callable[[Sequence[str]], int]
 """A function that runs a command with its arguments and returns the exit code."""
+
+
+def is_possible() -> bool:
+    """Return True if a server can run here: on Linux, with a short path of the folder of temporary files.
+
+    Elsewhere, a fork that does not execute a file may fail (Python, os.fork).
+    """
+    folder = os.fsencode(tempfile.gettempdir())
+    return sys.platform == "linux" and len(folder) <= FOLDER_BYTES
 
 
 @contextmanager

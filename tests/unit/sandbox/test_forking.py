@@ -1,8 +1,10 @@
 """Tests of the server that forks a process for each run of a command."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,3 +110,19 @@ def test_the_script_runs_a_command_which_ends_with_it(server: Path) -> None:
     while command.exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not command.exists()
+
+
+@pytest.mark.parametrize(("length", "is_possible"), [(forking.FOLDER_BYTES, True), (107, False)])
+def test_the_path_of_a_socket_is_short_enough(
+    length: int, is_possible: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("/tmp") / f"{tmp_path.name}-{os.getpid()}-".ljust(length - len("/tmp/"), "x")
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    try:
+        assert forking.is_possible() == is_possible
+        if is_possible:
+            with forking.running("command") as path:
+                assert path.exists()
+    finally:
+        shutil.rmtree(folder)
