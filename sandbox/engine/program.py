@@ -6,16 +6,18 @@ folder in which it may create a socket: it inherits a socket that already listen
 with the proxy's sockets.
 """
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
@@ -38,6 +40,13 @@ EXECUTED_CODE = "executed-code.json"
 """File with what the second run of a program has executed (sandbox/engine/replay/executed_code.py).
 
 The program may have written anything else. The file is empty without a record.
+"""
+
+PLUGIN_FILE = "pulumi-plugin.json"
+"""File with the name and the version of a package's plugin in each of Pulumi's Python packages.
+
+Pulumi's language host reads it (pulumi/pulumi, sdk/python/cmd/pulumi-language-python/main.go:
+determinePackageDependency). A package without a name or a version there is not one of Pulumi's own.
 """
 
 CONNECTIONS = 64
@@ -76,7 +85,21 @@ class Program(language_pb2_grpc.LanguageRuntimeServicer):
         """Run the program again with other values; by default, do not."""
 
     def GetRequiredPackages(self, request: Any, context: Any) -> language_pb2.GetRequiredPackagesResponse:
-        return language_pb2.GetRequiredPackagesResponse()
+        """Return the plugins of the installed packages, as Pulumi's language host does.
+
+        The engine takes the version of a resource without one from here. Otherwise it would be that of the
+        providers in the state (pulumi/pulumi, pkg/engine/plugins.go: computeDefaultProviderPackages), so the
+        first preview and the next one would not have the same provider.
+        """
+        response = language_pb2.GetRequiredPackagesResponse()
+        packages = cast(Any, response).packages
+        for file in sorted(Path(sysconfig.get_path("purelib")).glob(f"*/{PLUGIN_FILE}")):
+            plugin = json.loads(file.read_bytes())
+            if plugin.get("resource") and plugin.get("name") and plugin.get("version"):
+                server = plugin.get("server", "")
+                version = "v" + plugin["version"].removeprefix("v")
+                packages.add(name=plugin["name"], kind="resource", version=version, server=server)
+        return response
 
     def GetRequiredPlugins(self, request: Any, context: Any) -> language_pb2.GetRequiredPluginsResponse:
         return language_pb2.GetRequiredPluginsResponse()

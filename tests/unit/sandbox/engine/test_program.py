@@ -5,10 +5,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -16,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2, resource_pb2_grpc
 
 from sandbox.engine.monitor_proxy import NO_END
-from sandbox.engine.program import ENDED, ERRORS, EXECUTED_CODE, SERVICE, SERVICES, RemoteProgram
+from sandbox.engine.program import ENDED, ERRORS, EXECUTED_CODE, SERVICE, SERVICES, Program, RemoteProgram
 from sandbox.engine.program_main import CHANNEL_OPTIONS, COMPLETED, EXECUTED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
@@ -227,3 +228,10 @@ def test_a_second_run_that_cannot_start_is_a_failure(sockets: Path, tmp_path: Pa
         program.Run(language_pb2.RunRequest(monitor_address=address, args=[address]), None)
         program.replay()
     assert json.loads((tmp_path / "failed").read_text())["reason"].endswith(ENDED)
+
+
+def test_a_resource_without_a_version_gets_that_of_the_installed_package() -> None:
+    response = Program().GetRequiredPackages(None, None)
+    packages: dict[str, Any] = {package.name: package for package in cast(Any, response).packages}
+    assert {"aws", "cloudflare", "datadog", "kubernetes", "tls"} <= {*packages} and "policy" not in packages
+    assert (packages["aws"].kind, packages["aws"].version) == ("resource", f"v{version('pulumi-aws')}")
