@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
 from review.code_not_run.changed_lines import DEFINITIONS, first_line, text_of
-from sandbox.engine.replay.executed_code import BLOCKS, Part, find_operations, find_parts
+from sandbox.engine.replay.executed_code import BLOCKS, Part, find_operations, find_parts, is_marked_late
 
 Lines = tuple[int, int]
 """The first and the last line of something."""
@@ -175,17 +175,22 @@ class _Search:
     def _last_statements(self, node: ast.AST) -> dict[int, tuple[Lines, ...]]:
         """Return the lines of the last executed statement of each block, by the IDs of those after it.
 
-        It has left the block, by a `return` or an error.
+        It has left the block, by a `return` or an error. A statement with a late mark may have begun.
         """
         last_statements: dict[int, tuple[Lines, ...]] = {}
         for name in BLOCKS:
             block: Any = getattr(node, name, None)
             last: tuple[Lines, ...] = ()
+            has_ended = False
             for statement in cast(list[ast.stmt], block) if isinstance(block, list) else ():
+                lines = first_line(statement), _last_line(statement)
                 if id(statement) in self._unexecuted:
                     last_statements[id(statement)] = last
+                    if not has_ended and is_marked_late(statement):
+                        last = (*last, lines)
+                    has_ended = True
                 elif not _is_constant(statement):
-                    last = ((first_line(statement), _last_line(statement)),)
+                    last = (lines,)
         return last_statements
 
     def _text(self, node: Part | ast.pattern) -> str:

@@ -61,7 +61,7 @@ def find_operations(module: ast.Module, parts: Iterable[Part] | None = None) -> 
         node, is_inside = pending.pop()
         for child in _evaluated(node):
             is_part = id(child) in others
-            is_inside_child = (is_inside and not is_part) or _is_marked_late(child)
+            is_inside_child = (is_inside and not is_part) or is_marked_late(child)
             if isinstance(child, ast.expr) and is_inside_child and not is_inside and not is_part:
                 operations.append(child)
             pending.append((child, is_inside_child))
@@ -79,7 +79,7 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
             yield from (item for item in items if isinstance(item, ast.AST))
 
 
-def _is_marked_late(part: ast.AST) -> bool:
+def is_marked_late(part: ast.AST) -> bool:
     """Return True for a part with a mark after its operands, such as a class, which Python creates last."""
     match part:
         case ast.Starred(ctx=ast.Store()) | ast.UnaryOp(op=ast.Not()) | ast.UnaryOp(operand=ast.Constant()):
@@ -141,7 +141,7 @@ def compile_with_marks(source: bytes, path: str, number: int) -> CodeType:
     module = ast.parse(source, path)
     nodes = [*ast.walk(module)]
     parts = [(part, _mark(number, index, part)) for index, part in enumerate(find_parts(module))]
-    marks = {id(part): mark for part, mark in parts if not _is_marked_late(part)}
+    marks = {id(part): mark for part, mark in parts if not is_marked_late(part)}
     for node in nodes:
         for name, content in ast.iter_fields(node):
             if isinstance(content, list):

@@ -352,6 +352,16 @@ def test_old_code_counts_if_what_decides_about_it_is_changed(before: str, after:
     assert messages(review(before, after))
 
 
+@pytest.mark.parametrize(
+    "line", ["a += {}[1]", "class a(type(yes)): b = {}[1]", "@a\n    def b(c={}[1]): ..."]
+)
+def test_old_code_counts_after_a_changed_statement_that_stops(line: str, review: Review) -> None:
+    before = "import contextlib\na = yes\nwith contextlib.suppress(KeyError):\n    yes()\n    declare(1)"
+    [text] = messages(review(before, before.replace("yes()\n    declare", f"{line}\n    declare", 1)))
+    last = 7 + line.count("\n")
+    assert text.startswith(f"__main__.py:6-{last}: ")
+
+
 def test_a_finding_has_the_function_and_the_line(review: Review) -> None:
     [finding] = review(
         "", "class A:\n    def b(self):\n        if no():\n            declare('dev')\nA().b()"
