@@ -48,10 +48,11 @@ DOCUMENTS = "docs"
 MAIN_DOCUMENT = "readme.md"
 """Lower-case name of the document at the top of a tree whose commands the same tests run."""
 
-WITHOUT_EFFECT = (DOCUMENTS, TESTS, "LICENSE")
-"""Files and folders at the top of a tree without an effect on a deployment, except for the tests that its
-commands import or run.
-"""
+WITHOUT_EFFECT = (DOCUMENTS, TESTS)
+"""Folders without an effect on a deployment, except for the tests that its commands import or run."""
+
+LICENSE = Path("LICENSE")
+"""A file without an effect. A folder of this name may have any files."""
 
 DOCUMENT = ".md"
 """Ending of documents, which have no effect where the base has them, such as README.md.
@@ -104,6 +105,16 @@ def find_tests(changed: Set[Path], trees: Trees) -> list[str]:
 def find_documents(changed: Set[Path], trees: Trees) -> list[str]:
     """Return the documents with commands of tests that differ, except for the `changed` files."""
     return [f"{file}" for file in sorted(find_differing(*trees) - changed) if is_run_document(file)]
+
+
+def find_without_effect(changed: Set[Path], trees: Trees) -> list[str]:
+    """Return the other files that differ and that nothing runs: those of docs/, documents, LICENSE."""
+    others = {
+        file
+        for file in find_differing(*trees) - changed
+        if not file.is_relative_to(TESTS) and not is_run_document(file)
+    }
+    return [f"{file}" for file in sorted(others) if not _is_reported(file)]
 
 
 def is_run_document(file: Path) -> bool:
@@ -229,9 +240,12 @@ def _other_code(tree: Path) -> set[Path]:
 
 
 def _is_ignored(file: Path) -> bool:
-    ignored = (*WITHOUT_EFFECT, *REPORTED)
-    # Compiled modules are findings of their own.
-    return file.suffix in COMPILED or any(file.is_relative_to(path) for path in ignored)
+    return file == LICENSE or any(map(file.is_relative_to, WITHOUT_EFFECT)) or _is_reported(file)
+
+
+def _is_reported(file: Path) -> bool:
+    """Return True for a file that the report shows in another way, such as a finding on compiled modules."""
+    return file.suffix in COMPILED or any(map(file.is_relative_to, REPORTED))
 
 
 def _is_document(file: Path, base: Path) -> bool:

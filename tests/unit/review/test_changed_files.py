@@ -12,6 +12,7 @@ from review.changed_files import (
     find_changed_commands,
     find_outside,
     find_run,
+    find_without_effect,
     is_run_document,
 )
 from review.model import BASE_TO_HEAD
@@ -384,7 +385,28 @@ def test_the_verdict_names_changed_documents_whose_commands_tests_run(trees: Tre
     run = "the checks before a deployment run the commands and examples in"
     assert report.code == 0
     assert report.verdict.startswith(f"Nothing blocks: {run} the changed documents (README.md, docs/New.MD, ")
-    assert report.notes == [f"4 changed files are documents, and {run} documents without isolation: {names}."]
+    assert report.notes == [
+        f"4 changed files are documents, and {run} documents without isolation: {names}.",
+        "2 changed files are nothing that a deployment or a test runs: CHANGELOG.md, docs/picture.png.",
+    ]
+
+
+def test_every_file_that_differs_and_has_no_effect_is_named(trees: Trees) -> None:
+    base, head = trees
+    for tree in trees:
+        (tree / "LICENSE").unlink(missing_ok=True)
+    (base / "LICENSE").write_text("a")
+    (base / "docs" / "data.txt").write_text("0")
+    (head / "docs" / "data.txt").write_text("1000")
+    (head / "docs" / "setup.sh").write_text("")
+    (head / "LICENSE").mkdir()
+    for name in ("__init__.py", "run.sh"):
+        (head / "LICENSE" / name).write_text("")
+    changed = find_changed(trees)
+    assert {Path("LICENSE/__init__.py"), Path("LICENSE/run.sh")} == changed
+    assert find_without_effect(changed, trees) == ["LICENSE", "docs/data.txt", "docs/setup.sh"]
+    (head / "docs" / "a.pyc").write_text("")
+    assert "docs/a.pyc" not in find_without_effect(changed, trees)
 
 
 def test_all_documents_whose_commands_tests_run_are_named() -> None:
