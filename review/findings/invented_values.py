@@ -9,9 +9,8 @@ from review.model import list_all, title
 from review.objects.changed_sources import own_texts
 from review.plain_data import as_text, is_equal, is_map
 from review.stacks.engine_run import Step
-from review.stacks.file_contents import SECRET_FORMS
 from review.stacks.properties import substitute_renewed
-from review.stacks.resources import KUBERNETES_SECRET, NO_MATCH, OUTPUT_MATCH, TRIGGER, Resource
+from review.stacks.resources import KUBERNETES_SECRET, NO_MATCH, OUTPUT_MATCH, SECRET_FORMS, TRIGGER, Resource
 from review.stacks.secret_values import decode_base64
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves

@@ -17,9 +17,8 @@ from review.findings.risks import data_behind, find_replaced_data
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all, title
 from review.plain_data import NULL, as_text, is_equal, is_list
 from review.stacks.engine_run import Step
-from review.stacks.file_contents import SECRET_FORMS
 from review.stacks.plugin_files import find_plugin_files
-from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, TRIGGER, Resource
+from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, SECRET_FORMS, TRIGGER, Resource
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
@@ -53,9 +52,9 @@ DECLARE_OUTSIDE = (
 )
 """Remedy for what a program declares otherwise if outputs have other values."""
 
-MARK_SECRET = (
-    "Pass secrets on as they are, or mark what is computed from one as secret (`pulumi.Output.secret`). If a "
-    "secret setting changes, change it in a pull request of its own"
+PASS_SECRETS_ON = (
+    "Pass secrets on as they are, or put what is computed from one into the content of a Kubernetes Secret. "
+    "If a secret setting changes, change it in a pull request of its own"
 )
 """Remedy for what a program declares otherwise if secret settings have other values."""
 
@@ -254,7 +253,7 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
         return
     rows = [(*row, DECLARE_OUTSIDE) for row in sorted(stack.head.undecided)]
     rows += [
-        (urn, name, message, MARK_SECRET)
+        (urn, name, message, PASS_SECRETS_ON)
         for urn, name, message, keys in sorted(stack.head.computed, key=str)
         if not (keys and (stack.has_base_program or _is_same_input(stack.steps.get(urn), keys)))
     ]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from review.model import LONGEST_DIFFERENCE, title
 from review.plain_data import decode_bytes, is_map, mark_byte_escapes
 from review.stacks.engine_run import Step
-from review.stacks.resources import KUBERNETES_SECRET, Json, Resource
+from review.stacks.resources import KUBERNETES_SECRET, SECRET_DATA, SECRET_FORMS, SECRET_TEXT, Json, Resource
 from review.stacks.stack import Stack
 from review.stacks.value_parts import Part, line_differences, show_secrets, split
 from review.values.secret_marks import without_marks
@@ -19,11 +19,6 @@ CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 OBJECTS = (CONFIG_MAP, KUBERNETES_SECRET)
 
 TEXT, BINARY = "data", "binaryData"
-SECRET_FORMS = (SECRET_DATA, SECRET_TEXT) = ("data", "stringData")
-"""Inputs of a Secret that the provider converts: a state has `data`, which is base64, where the program has
-`stringData`.
-"""
-
 FORMS = (TEXT, BINARY, SECRET_TEXT)
 """Inputs with files by name. A pod sees the same file whichever of them has it
 (https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/config-map-v1/).

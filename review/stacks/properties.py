@@ -12,14 +12,13 @@ from review.plain_data import as_text, as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, may_give_access, object_names
 from review.stacks.file_contents import (
-    SECRET_FORMS,
     compare_new_file,
     files_of,
     readable_inputs,
     split_moved,
 )
 from review.stacks.plugin_files import SOURCES
-from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, Resource
+from review.stacks.resources import INTERNAL, KUBERNETES_SECRET, PROVIDER, PROVIDERS, SECRET_FORMS, Resource
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import Part, compact, is_unknown, leaves, show_secrets, split
 from review.values.secret_marks import without_marks

@@ -27,6 +27,10 @@ PROVIDERS = "pulumi:providers:"
 """Start of the types of providers."""
 
 KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
+SECRET_FORMS = (SECRET_DATA, SECRET_TEXT) = ("data", "stringData")
+"""Inputs of a Secret that the provider converts: a state has `data`, which is base64, where the program has
+`stringData`.
+"""
 
 INTERNAL = "__internal"
 """Key of the engine's own settings in the inputs of a provider

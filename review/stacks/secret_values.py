@@ -21,7 +21,7 @@ from review.plain_data import (
     mark_own,
     path_of,
 )
-from review.stacks.resources import KUBERNETES_SECRET, Json, Resource, Unignored
+from review.stacks.resources import KUBERNETES_SECRET, SECRET_FORMS, Json, Resource, Unignored
 from review.values.ignored_changes import is_ignored
 from review.values.secret_marks import SecretMarks, without_marks
 from sandbox.summary import LATER, MASK, masked
@@ -42,6 +42,7 @@ def reveal(
     outputs: Iterable[str],
     marks: SecretMarks,
     declared: Json | None = None,
+    computed: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Show the secret inputs of a resource, except for the parts that are real secrets.
 
@@ -49,14 +50,16 @@ def reveal(
     secrets, random or generated, and `outputs` the other texts of the resources on which this one depends. A
     secret that contains neither as a whole stays masked. It gets into the resource's `literals`, by its path.
     `marks`, which are those of the stack, tell masked secrets apart. `declared` are the program's inputs in
-    the form of the engine, if it ignores changes.
+    the form of the engine, if it ignores changes. `computed` has the keys of a Kubernetes Secret whose texts
+    the program computes from a secret. These stay masked, or only the hashes in them if there are any.
     """
     if secrets is not None:
         secrets = {
             steps: masked(resource.assets.collect(value, is_secret=True), mark_own)
             for steps, value in secrets.items()
         }
-    shown = _Shown(sources, outputs, marks)
+    hashes = {path_of(form, key): texts for form in SECRET_FORMS for key, texts in (computed or {}).items()}
+    shown = _Shown(sources, outputs, marks, hashes)
 
     def find(steps: Steps) -> Any:
         # A text of the program may equal the mask. Only a provider knows which of them are secrets.
@@ -188,6 +191,7 @@ class _Shown:
     sources: Iterable[str]
     outputs: Iterable[str]
     marks: SecretMarks
+    hashes: Mapping[str, Sequence[str]]
 
     @cached_property
     def mask(self) -> Callable[[str], str]:
@@ -206,14 +210,18 @@ class _Shown:
     def secret(self, value: Any, path: str, literals: Json) -> Any:
         """Return a secret as the report shows it, with marks.
 
-        `literals` get the secrets without a masked or computed part, by path.
+        `literals` get the secrets without a masked or computed part, by path, and those that the program
+        computes from a secret.
         """
         if is_map(value) and value:
             return {key: self.secret(item, path_of(path, key), literals) for key, item in value.items()}
         if is_list(value) and value:
             return [self.secret(item, f"{path}[{index}]", literals) for index, item in enumerate(value)]
-        if isinstance(value, str):
-            shown = self.mask(value)
+        hashes = self.hashes.get(path)
+        if isinstance(value, str) and hashes != []:
+            shown = (
+                build_mask([*self._secrets, *hashes], self.marks.mask)(value) if hashes else self.mask(value)
+            )
             if value == LATER or without_marks(shown) == MASK != value:
                 return shown
             if self._mask_whole(value) != value:

@@ -149,6 +149,9 @@ class Stack:
         chosen = {*chain.from_iterable(generated.values())}
         self.mark_secrets = build_mask([*self.secrets, *chosen, *find_lines(chosen)], marks.mask)
         for step in self.steps.values():
+            # A text of the base is masked in the same way, so that only another text is a change.
+            masked = self.head.masked if self.head and not self.has_base_program else {}
+            computed = masked.get(step.resource.urn)
             for resource, run in ((step.old, self.base), (step.new, self.head)):
                 if resource is None or run is None:
                     continue
@@ -166,7 +169,7 @@ class Stack:
                 if resource.type.startswith(PROVIDERS):
                     secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
                 declared = run.declared.get(resource.urn)
-                secret_values.reveal(resource, secrets, sources, outputs, marks, declared)
+                secret_values.reveal(resource, secrets, sources, outputs, marks, declared, computed)
 
     def _output_texts(self, urn: str) -> Iterator[str]:
         """Yield the ID and the output texts of a resource in base and head, without secrets."""

@@ -93,6 +93,39 @@ def is_hash(expected: Any, actual: Any) -> bool:
     return before == after
 
 
+def differing_hashes(former: str, expected: str, actual: str) -> list[str]:
+    """Return the hashes in the former text where two others differ; nothing if these differ otherwise."""
+    texts, before, after = (HASH.findall(text) for text in (former, expected, actual))
+    if not is_hash(expected, actual) or not len(texts) == len(before) == len(after):
+        return []
+    return sorted({text for text, old, new in zip(texts, before, after, strict=True) if old != new})
+
+
+class OtherHashes(Exchange):
+    """The hashes of the other secrets in place of the former ones, as the program has sent them."""
+
+    def __init__(self) -> None:
+        self._others: dict[str, str] = {}
+
+    def add(self, former: str, other: str) -> dict[str, str] | None:
+        """Add the hashes in two texts that differ in nothing else; return the new ones, by the former ones.
+
+        Return None if a former hash has another one elsewhere.
+        """
+        before, after = HASH.findall(former), HASH.findall(other)
+        pairs = [*zip(before, after, strict=False)]
+        if len(before) != len(after) or any(self._others.get(old, new) != new for old, new in pairs):
+            return None
+        added = {old: new for old, new in pairs if old != new and old not in self._others}
+        self._others |= added
+        return added
+
+    def apply(self, text: str) -> str:
+        for former, other in self._others.items():
+            text = text.replace(former, other)
+        return text
+
+
 def is_marked(value: Any, path: Path) -> bool:
     """Return True if a program marks what a value has at a path as secret, or something around it."""
     for part in (*path, None):

@@ -39,7 +39,14 @@ from sandbox.engine.monitor_proxy import (
 )
 from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
-from sandbox.engine.replay.other_secrets import OtherSecrets, is_hash, is_marked
+from sandbox.engine.replay.echoes import Echoes
+from sandbox.engine.replay.other_secrets import (
+    OtherHashes,
+    OtherSecrets,
+    differing_hashes,
+    is_hash,
+    is_marked,
+)
 from sandbox.engine.replay.recorded_calls import (
     ANSWERS,
     DECLARING,
@@ -78,8 +85,11 @@ MORE = "{} more resources or calls of the program differ {when}"
 UNDECIDED, OF_SECRETS = "undecided", "computed"
 """Keys of the rows with the name of a thing that differs, by the reason."""
 
+MASKED = "masked"
+"""Key of the rows with the URN of a Kubernetes Secret that has a computed text."""
+
 HASHES = 500
-"""Largest number of hashes of secrets that are recorded."""
+"""Largest number of hashes of secrets that are recorded, and of texts that the report masks."""
 
 LONGEST_RECORD = 8 * 2**20
 """Largest number of characters in a record of executed code. That of all components has 27,000."""
@@ -133,6 +143,14 @@ class ReplayProxy(CallHandler):
         """The URN, the name and the text of each difference."""
         self._hashes: set[tuple[str, ValuePath]] = set()
         """The URN of a resource and the path of each input that is or has a hash of a secret."""
+        self._other_hashes = OtherHashes()
+        self._masked: dict[tuple[str, str], list[str]] = {}
+        """The hashes in each text that a program computes from a secret, if nothing else differs.
+
+        They are by the URN of a Kubernetes Secret and the key of the text in it.
+        """
+        self._answers: list[bytes] = []
+        """The answers of a run with other secrets."""
         self._errors: list[str] = []
         self._lock = threading.Lock()
 
@@ -166,27 +184,55 @@ class ReplayProxy(CallHandler):
         first, former, outcome = recorded
         inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
         urn = _urn_of(key, message, outcome)
-        leave_out = partial(self._is_left_out, urn if name == DECLARING[0] else "") if self._secrets else None
+        leave_out = (
+            partial(self._is_left_out, urn if name == DECLARING[0] else "", inputs) if self._secrets else None
+        )
         if paths := differences(first, message, former, inputs.accept, leave_out):
             self._note_changed(urn, paths)
         with self._lock:
             self._seen.add(key)
         return outcome if isinstance(outcome, Failure) else self._answer_known(name, sent, outcome, inputs)
 
-    def _is_left_out(self, urn: str, path: ValuePath, first: Any, second: Any) -> bool:
-        """Return True for a value that the program marks as secret in both runs, or a hash of a secret.
+    def _is_left_out(
+        self, urn: str, inputs: AnsweredInputs, path: ValuePath, first: Any, second: Any
+    ) -> bool:
+        """Return True for a text that the report masks, or a hash of a secret.
 
-        A hash is noted: the one that the base has, too, is no difference. Without a `urn`, it is one.
+        The run gets its own one back in all answers: that of the first run would tell the program what it has
+        computed from the former secret. A hash is noted: the one that the base has, too, is no difference.
+        Without a `urn`, it is one, unless the program has sent it before.
         """
-        if is_marked(first, path) and is_marked(second, path):
-            return True
-        if not urn or not is_hash(part_at(first, path), part_at(second, path)):
-            return False
+        expected, actual = part_at(first, path), part_at(second, path)
+        key = inputs.secret_key(path)
+        is_output = not urn and is_marked(first, path) and is_marked(second, path)
         with self._lock:
-            if len(self._hashes) == HASHES:
+            if key or is_output:
+                if len(self._masked) == HASHES or not inputs.accept_secret(path, actual):
+                    return False
+                if key:
+                    self._masked[urn, key] = differing_hashes(inputs.former(path), expected, actual)
+                return True
+            if not isinstance(expected, str) or not isinstance(actual, str):
+                return False
+            if self._other_hashes.apply(expected) == actual:
+                return True
+            if not urn or not is_hash(expected, actual) or len(self._hashes) == HASHES:
+                return False
+            if not self._exchange_hashes(inputs.former(path), expected, actual):
                 return False
             self._hashes.add((urn, path))
         return True
+
+    def _exchange_hashes(self, former: str, expected: str, actual: str) -> bool:
+        """Exchange the hashes in a text in all answers; return False if one may have told a former hash."""
+        added = self._other_hashes.add(expected, actual)
+        if added is None or any(map(self._echoes.have_form, [former, expected, *added])):
+            return False
+        failures = [
+            call.outcome.details for call in self._expected.values() if isinstance(call.outcome, Failure)
+        ]
+        before = [*(text.encode() for text in failures), *self._answers]
+        return not any(text.encode() in answer for text in added for answer in before)
 
     def _with_placeholders(self, request: bytes) -> bytes:
         """Return a request with the engine's placeholder, which is as long as a UUID, in place of new IDs."""
@@ -229,13 +275,15 @@ class ReplayProxy(CallHandler):
         if len(rows) > REFUSALS:
             rest = MORE.format(len(rows) - REFUSALS, when=self._when)
             rows = [*rows[:REFUSALS], {kind: "", "urn": "", "reason": rest}]
-        return [*rows, *hashes]
+        masked = [
+            {MASKED: urn, "key": key, "hashes": texts} for (urn, key), texts in sorted(self._masked.items())
+        ]
+        return [*rows, *hashes, *masked]
 
     @cached_property
-    def _echoes(self) -> str:
-        """The texts of the recorded answers that are in no request at the same place."""
+    def _echoes(self) -> Echoes:
         calls = ((cast(str, key[0]), call.former, call.outcome) for key, call in self._expected.items())
-        return "\n".join(echoed_texts(calls))
+        return Echoes(echoed_texts(calls))
 
     def _answer_known(self, name: str, message: Any, answer: bytes, inputs: AnsweredInputs) -> bytes:
         """Return an answer with a value in place of each unknown one, and with other invented texts.
@@ -248,8 +296,11 @@ class ReplayProxy(CallHandler):
         response = ANSWERS[name].FromString(answer)
         if self._secrets:
             self._secrets.apply_to(response)
-            inputs.apply_to(response)
-            return response.SerializeToString()
+            with self._lock:
+                self._other_hashes.apply_to(response)
+                inputs.apply_to(response)
+                self._answers.append(response.SerializeToString())
+                return self._answers[-1]
         if name == DECLARING[0]:
             response.unknown = False
             if message.custom and not response.id:

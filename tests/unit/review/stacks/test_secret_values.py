@@ -317,3 +317,26 @@ def test_a_new_file_with_another_secret_is_not_equal_to_the_former_one() -> None
     assert compared(RANDOM) == [(place.format("equal to"), None, whole)]
     line = "[secret] (secret)"
     assert compared(OTHER) == [(f"{place.format('compared with')} › line 41", line, line)]
+
+
+def test_what_a_program_computes_from_a_secret_stays_masked_in_base_and_head() -> None:
+    """The text has an output beside the secret in reverse order, which looks like any other text.
+
+    If nothing but hashes is computed, the rest of the text is shown.
+    """
+    key = resource(KEY, "key", outputs={"arn": ARN})
+    old, new = (
+        resource(SECRET, "it", {"data": dict.fromkeys(("a.b", "c", "d"), MASK)}, **after(key))
+        for _ in range(2)
+    )
+    text = f"{ARN}-{RANDOM[::-1]}"
+    rows = [{"secrets": new.urn, "values": [[["data", name], text] for name in ("a.b", "c", "d")]}]
+    steps = {new.urn: Step("update", old, new), key.urn: Step("same", key, key)}
+    base, head = (EngineRun(Path(), steps).add(rows) for _ in range(2))
+    head.add([{"masked": new.urn, "key": "a.b", "hashes": []}])
+    head.add([{"masked": new.urn, "key": "d", "hashes": [RANDOM[::-1]]}])
+    Stack("dev", head, base, predicted=True, secrets={RANDOM: "pipe:token"})
+    for side in (old, new):
+        assert side.inputs["data"] == {"a.b": MASK, "c": f"{text} (secret)", "d": f"{ARN}-{MASK} (secret)"}
+        assert side.literals == {'data["a.b"]': text}
+        assert ARN not in side.hide_literals(f"{text} is wrong")
