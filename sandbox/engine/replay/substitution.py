@@ -212,7 +212,11 @@ class Substitution(Exchange):
         return match[1] + self._other(line, lambda _: differing_text(match[2], BASE64))
 
     def apply_to_number(self, value: float) -> float:
-        return float(self.apply(str(int(value)))) if value.is_integer() else value
+        if not value.is_integer():
+            return value
+        text = str(int(value))
+        other = self.apply(text)
+        return float(other) if other != text else value  # A negative zero keeps its sign.
 
     def apply_to(self, message: Any) -> None:
         """Exchange the invented texts and numbers in a message, also in the keys of objects."""
