@@ -159,9 +159,9 @@ def _values(name: str, message: Any, answer: bytes) -> Values:
     response = ANSWERS[name].FromString(answer)
     inputs, outputs = _inputs(name, message), _unmarked(plain_value(getattr(response, FIELDS[name][1])))
     if name == DECLARING[0] and message.type == SECRET:
-        texts: dict[str, Any] = inputs.get(TEXTS) or {}
+        texts, data = (_members(inputs.get(name)) for name in (TEXTS, DATA))
         encoded = {key: _in_base64(text) for key, text in texts.items() if isinstance(text, str)}
-        inputs[DATA] = {**(inputs.get(DATA) or {}), **encoded}
+        inputs[DATA] = {**data, **encoded}
     return Values(inputs, outputs)
 
 
@@ -197,6 +197,11 @@ def _content(part: Any) -> Any:
 
 def _is_mark_message(part: Any) -> bool:
     return isinstance(part, Struct) and _is_mark(plain_value(part))
+
+
+def _members(content: Any) -> dict[str, Any]:
+    """Return the texts of a Kubernetes Secret by key; none if they are missing or unknown as a whole."""
+    return cast(dict[str, Any], content) if isinstance(content, dict) else {}
 
 
 def _in_base64(text: str) -> str:

@@ -248,6 +248,26 @@ def test_of_a_text_in_which_only_hashes_differ_only_these_are_masked() -> None:
     assert run.rows() == [{"masked": WASH, "key": "v", "hashes": [digest(FORMER)[:8]]}]
 
 
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"stringData": UNKNOWN},
+        {"data": UNKNOWN},
+        {"data": UNKNOWN, "stringData": {"v": "a"}},
+        {"stringData": UNKNOWN, "data": {"v": ""}},
+    ],
+)
+def test_content_beside_a_secret_that_is_unknown_as_a_whole_is_accepted(unknown: dict[str, Any]) -> None:
+    other = resource_pb2.RegisterResourceRequest(type=KUBERNETES_SECRET, name="u", object=struct(**unknown))
+    answer = resource_pb2.RegisterResourceResponse(urn=f"{WASH}-u", object=other.object)
+    first = secret_of(FORMER[::-1])
+    run = Laundry(first, stored(FORMER[::-1]), ("RegisterResource", other, answer.SerializeToString()))
+    assert run.register(other).object == other.object
+    own = run.other[::-1]
+    assert run.register(secret_of(own)).object == stored(own).object
+    assert run.rows() == [{"masked": WASH, "key": "v", "hashes": [FORMER[::-1]]}]
+
+
 ECHOES: dict[str, dict[str, Any]] = {
     "plain": {"metadata": {"name": FORMER[::-1]}},
     "in upper case": {"metadata": {"name": FORMER[::-1].upper()}},
