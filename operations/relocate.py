@@ -29,7 +29,7 @@ lost region. The new cluster is private, and its creator has no access. So first
   pipe:cluster.endpoint.public          true
   pipe:cluster.endpoint.allowedCidrs    your address with /32: curl -4 https://checkip.amazonaws.com
   pipe:cluster.operators                also the ARN of your role or user (README, step 4 of the first time)
-Then:
+and add the name of this role or user to eks-administrator-unknown in policies/config/{stack}.json. Then:
   make validate
   scripts/relocate.sh {stack} --copy-roles {old}
   aws ecr describe-images --region {region} --registry-id {registry} --repository-name {repository} \\
@@ -120,7 +120,7 @@ def prepare(log: RunLog, options: Options, new: str, region: str) -> str:
     stack, levels = stack_file.path(options.stack), ROOT / "policies" / "config" / f"{options.stack}.json"
     for file, text in (
         (stack, relocated_text(stack.read_text(), options.settings, new, region)),
-        (levels, levels.read_text().replace(f'"env:{old}"', f'"env:{new}"')),
+        (levels, relocated_levels(levels.read_text(), old, new)),
     ):
         with log.step(str(file.relative_to(ROOT))):
             if options.dry_run:
@@ -186,6 +186,14 @@ def relocated_text(text: str, settings: dict[str, Any], new: str, region: str) -
             " `key: VALUE` without a comment behind it"
         )
     return text
+
+
+def relocated_levels(text: str, old: str, new: str) -> str:
+    """Return the policy levels with the new environment in tags and names of roles.
+
+    The channels keep their names, since people read them already.
+    """
+    return re.sub(rf'"(env:|pipe-){re.escape(old)}(?=["-])', rf'"\g<1>{new}', text)
 
 
 def _unchanged(text: str, new: str, region: str, bucket: str) -> Iterator[str]:

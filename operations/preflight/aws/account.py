@@ -58,7 +58,10 @@ def ask_caller(subject: Subject) -> Answer:
     allowed = [subject.settings.naming.role_arn("deploy"), *subject.settings.cluster.operators]
     if (kind, name) in [_principal(operator) for operator in allowed]:
         return yes(f"{kind} {name} may administer the cluster")
-    fix = f"add the ARN of the {kind} {name} to pipe:cluster.operators, or use one of: {', '.join(allowed)}"
+    fix = (
+        f"add the ARN of the {kind} {name} to pipe:cluster.operators, and {name} to eks-administrator-unknown"
+        f" in policies/config/{subject.name}.json, or use one of: {', '.join(allowed)}"
+    )
     return no(f"{arn} is not an operator of the cluster", fix)
 
 

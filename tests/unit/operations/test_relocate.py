@@ -1,6 +1,7 @@
 """Tests of the stack file that relocate.sh writes, and of its next steps, which test_region_lost.py runs."""
 
 import argparse
+import json
 from typing import Any, cast
 
 import pytest
@@ -58,6 +59,27 @@ def test_a_setting_that_the_lines_do_not_show_is_refused(settings: dict[str, Any
         relocate.relocated_text(text, settings, "osaka", NEW)
 
 
+@pytest.mark.parametrize("stack", command_line.stacks())
+def test_the_levels_name_the_roles_that_administer_the_cluster(stack: str) -> None:
+    options = command_line.read_options(argparse.Namespace(stack=stack, dry_run=True, yes=True))
+    old = options.settings["service"]["environment"]
+    text = (command_line.ROOT / "policies" / "config" / f"{stack}.json").read_text()
+    file = relocate.relocated_text(stack_file.path(stack).read_text(), options.settings, "osaka", NEW)
+    relocated = yaml.safe_load(file)["config"]["pipe:cluster"]["operators"]
+    for levels, environment, operators in (
+        (text, old, options.settings["cluster"]["operators"]),
+        (relocate.relocated_levels(text, old, "osaka"), "osaka", relocated),
+    ):
+        names = [f"pipe-{environment}-deploy", *(arn.rpartition("/")[2] for arn in operators)]
+        assert json.loads(levels)["eks-administrator-unknown"]["administrators"] == names
+
+
+def test_relocated_levels_keep_channels_and_other_names() -> None:
+    text = '["env:prod", "pipe-prod-deploy", "pipe-prod", "@slack-pipe-prod", "env:production", "pipe-prod2"]'
+    expected = text.replace('env:prod"', 'env:osaka"').replace('"pipe-prod-', '"pipe-osaka-')
+    assert relocate.relocated_levels(text, "prod", "osaka") == expected.replace('"pipe-prod"', '"pipe-osaka"')
+
+
 def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         items = cast(dict[str, Any], value).items()
@@ -109,3 +131,4 @@ def test_the_instructions_open_the_private_cluster_to_the_administrator_before_p
     before = "\n".join(lines[:up])
     for key in ("endpoint.public", "endpoint.allowedCidrs", "operators"):
         assert f"  pipe:cluster.{key} " in before
+    assert "eks-administrator-unknown in policies/config/prod.json" in before

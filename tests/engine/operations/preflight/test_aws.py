@@ -136,7 +136,8 @@ def test_the_caller_must_be_an_operator_of_the_cluster(
     no = (
         f"✗: arn:aws:sts::{ACCOUNT}:assumed-role/admins/kim is not an operator of the cluster; fix: add the"
         " ARN of the"
-        f" role admins to pipe:cluster.operators, or use one of: {roles}"
+        f" role admins to pipe:cluster.operators, and admins to eks-administrator-unknown"
+        f" in policies/config/prod.json, or use one of: {roles}"
     )
     assert account(stack, "caller") == [f"✓: role {role} may administer the cluster" if is_operator else no]
 
