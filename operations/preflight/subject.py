@@ -79,6 +79,14 @@ class Subject:
     def name(self) -> str:
         return self.options.stack
 
+    @property
+    def apply_foundation(self) -> str:
+        """The command that applies the foundation with its policy levels."""
+        pack = (
+            f"--policy-pack ../policies --policy-pack-config ../policies/config/foundation/{self.name}.json"
+        )
+        return f"pulumi --cwd foundation up --stack {self.name} {pack}"
+
 
 def load_subject(options: Options, root: Path | None = None) -> Subject:
     """Return the stack with its settings; refuse a stack file with a fault."""

@@ -156,11 +156,11 @@ def ask_state_key(subject: Subject) -> Answer:
     would succeed (KMS developer guide, testing your permissions).
     """
     alias = f"alias/{subject.settings.naming.service}-state"
-    kms, fix = subject.aws("kms"), f"pulumi --cwd foundation up --stack {subject.name}"
+    kms = subject.aws("kms")
     try:
         key = kms.describe_key(KeyId=alias)["KeyMetadata"]
     except kms.exceptions.NotFoundException:
-        return no(f"{alias} does not exist", fix)
+        return no(f"{alias} does not exist", subject.apply_foundation)
     if key["KeyState"] != "Enabled":
         return no(f"{alias} is {key['KeyState']}", f"aws kms enable-key --key-id {key['KeyId']}")
     file: dict[str, Any] = yaml.safe_load(stack_file.path(subject.name).read_text())

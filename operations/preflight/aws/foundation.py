@@ -37,8 +37,7 @@ def _answers(subject: Subject, problems: dict[str, str]) -> Iterator[Answer]:
     """Yield an answer for each problem with the names that have it, and one for all other names."""
     for problem in dict.fromkeys(filter(None, problems.values())):
         names = [name for name, other in problems.items() if other == problem]
-        fix = f"pulumi --cwd foundation up --stack {subject.name}"
-        yield no(f"{', '.join(names)}: {problem}", fix)
+        yield no(f"{', '.join(names)}: {problem}", subject.apply_foundation)
     if current := [name for name, problem in problems.items() if not problem]:
         yield yes(f"{len(current)} exist and are current")
 

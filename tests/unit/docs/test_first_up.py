@@ -160,7 +160,9 @@ def test_every_preview_and_up_of_the_first_time_enforces_the_policies(page: str)
     commands = re.findall(r"^ +(pulumi .*\b(?:preview|up)\b.*)$", (ROOT / page).read_text(), re.M)
     assert len(commands) == 3
     for command in commands:
-        options = dict(re.findall(r"--(cwd|policy-pack) (\S+)", command))
+        options = dict(re.findall(r"--(cwd|policy-pack|policy-pack-config) (\S+)", command))
         # Pulumi changes the directory first, so the path of the pack is relative to it.
-        pack = ROOT / options.get("cwd", "") / options["policy-pack"]
-        assert pack.resolve() == ROOT / "policies", command
+        folder = ROOT / options.get("cwd", "")
+        assert (folder / options["policy-pack"]).resolve() == ROOT / "policies", command
+        levels = ROOT / "policies" / "config" / folder.relative_to(ROOT)
+        assert (folder / options["policy-pack-config"]).resolve() in levels.glob("*.json"), command

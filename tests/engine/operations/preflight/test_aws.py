@@ -32,7 +32,10 @@ from tests.support.operations.preflight import ACCOUNT, CONNECTION, Stack
 from tests.support.sandbox.clouds.local_api import Client, serve
 
 REGION, COPY_REGION = "ap-northeast-1", "ap-northeast-3"
-APPLY = "fix: pulumi --cwd foundation up --stack prod"
+APPLY = (
+    "fix: pulumi --cwd foundation up --stack prod --policy-pack ../policies"
+    " --policy-pack-config ../policies/config/foundation/prod.json"
+)
 
 
 @pytest.fixture(scope="module")
