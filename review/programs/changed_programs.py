@@ -5,12 +5,16 @@ from pathlib import Path
 
 from review.programs.file_states import find_differing
 from review.project_selection import Projects, Trees
-from review.stacks.setting_changes import SECRET
-from review.stacks.stack_file import read_stack_file
+from sandbox.errors import CommandError
+from sandbox.workspace.stack_files import encrypted_values
 from sandbox.workspace.stacks import projects
+from sandbox.workspace.yaml_tree import STRING, read
 
-ENCRYPTED = re.compile(r"^([ \t]+secure:[ \t]+)[\w+/=:.-]+[ \t]*$", re.ASCII | re.MULTILINE)
+ENCRYPTED = re.compile(r"[\w+/=:.-]+", re.ASCII)
 """Pattern of an encrypted value in a stack file, as Pulumi writes it."""
+
+PLACEHOLDER = "\0"
+"""Text in place of an encrypted value, which no YAML has."""
 
 
 def find_changed_programs(projects: Projects, trees: Trees) -> set[str]:
@@ -44,7 +48,7 @@ def _has_base_program(stack: str, differing: set[Path], projects: Projects, tree
     before, after = _stack_file(stack, base), _stack_file(stack, head)
     if differing != {after.relative_to(trees[1])} or any(file.is_symlink() for file in (before, after)):
         return False
-    return _has_same_rest(before, after) and not _has_changed_settings(stack, projects, trees)
+    return _has_same_rest(before, after)
 
 
 def _stack_file(stack: str, project: Path) -> Path:
@@ -52,18 +56,26 @@ def _stack_file(stack: str, project: Path) -> Path:
 
 
 def _has_same_rest(before: Path, after: Path) -> bool:
-    """Return True for two files that differ in nothing but what looks like encrypted values, also in mode."""
+    """Return True for two stack files that differ in nothing but encrypted values, also in mode."""
     if not before.is_file() or not after.is_file() or before.stat().st_mode != after.stat().st_mode:
         return False
-    texts = (file.read_bytes().decode(errors="surrogateescape") for file in (before, after))
-    return len({ENCRYPTED.sub("\\1", text) for text in texts}) == 1
+    try:
+        return _without_encrypted(before) == _without_encrypted(after)
+    except (CommandError, OSError, RecursionError):
+        return False
 
 
-def _has_changed_settings(stack: str, projects: Projects, trees: Trees) -> bool:
-    base, head = zip(trees, projects[stack], strict=True)
-    file = read_stack_file(stack, base, head)
-    before, after = (
-        {(key, value, key in texts) for key, (value, _) in side.items() if not key.endswith(SECRET)}
-        for side, texts in zip((file.base, file.head), file.texts, strict=True)
-    )
-    return bool(file.trouble) or before != after
+def _without_encrypted(file: Path) -> str:
+    """Return the text of a stack file with a placeholder for the encrypted value of each secret setting.
+
+    Only what Pulumi decrypts counts. A program reads anything else that looks alike, such as a setting with
+    further members.
+    """
+    config = read(file).get("config")
+    nodes = [node for node in encrypted_values(config) if node.tag == STRING] if config else []
+    places = {(node.start_mark.index, node.end_mark.index) for node in nodes}
+    text = file.read_bytes().decode()
+    for start, end in sorted(places, reverse=True):
+        if ENCRYPTED.fullmatch(text[start:end]):
+            text = f"{text[:start]}{PLACEHOLDER}{text[end:]}"
+    return text

@@ -227,6 +227,11 @@ def secret_settings(tree: Path) -> set[str]:
         raise CommandError(f"{SCHEMA} is not a JSON Schema of stack files: {error}") from None
 
 
+def encrypted_values(config: yaml.Node) -> list[yaml.Node]:
+    """Return the values that Pulumi decrypts in the `config` of a stack file, if they are texts."""
+    return [members(value)["secure"] for value in members(config).values() if _is_secret(value)]
+
+
 def _is_secret(node: yaml.Node) -> bool:
     return isinstance(node, yaml.MappingNode) and list(members(node)) == ["secure"]
 

@@ -6,11 +6,26 @@ import pytest
 
 from review.programs.changed_programs import adds_only_stacks, find_changed_programs
 
-STACK = "config:\n  a:mode: x\n  a:password:\n    secure: v1:a:b\n"
+STACK = """\
+config:
+  a:mode: x
+  a:password:
+    secure: v1:a:b
+  a:note: {secure: b, x: 1}
+  a:notes:
+    b:
+      secure: b
+      x: 1
+notes: |
+  secure: b
+encryption:
+  secure: b
+"""
 ALL = {"dev", "prod"}
 CHANGES: dict[str, tuple[dict[str, str], set[str]]] = {
     "nothing": ({}, set()),
     "a secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d")}, {"prod"}),
+    "a longer secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:cc:dd")}, {"prod"}),
     "a comment": ({"Pulumi.dev.yaml": f"# a\n{STACK}"}, ALL),
     "a comment beside a secret": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d # 1000")}, ALL),
     "a plain setting": ({"Pulumi.dev.yaml": STACK.replace("x", "y")}, ALL),
@@ -18,6 +33,20 @@ CHANGES: dict[str, tuple[dict[str, str], set[str]]] = {
         {"Pulumi.dev.yaml": STACK.replace("x", "|\n    secure: y")},
         ALL,
     ),
+    **{
+        f"a value outside of the secrets: {text!r}": (
+            {"Pulumi.dev.yaml": STACK.replace(text, text.replace(": b", ": c"))},
+            ALL,
+        )
+        for text in ("{secure: b", "      secure: b", "|\n  secure: b", "encryption:\n  secure: b")
+    },
+    "a secret and line ends": (
+        {"Pulumi.dev.yaml": STACK.replace("v1:a:b", "v1:c:d").replace("\n", "\r\n")},
+        ALL,
+    ),
+    "a secret in quotes": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", '"v1:a:b"')}, ALL),
+    "a secret with an anchor": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "&a v1:a:b")}, ALL),
+    "a secret that is null": ({"Pulumi.dev.yaml": STACK.replace("v1:a:b", "null")}, ALL),
     "a setting's form": ({"Pulumi.dev.yaml": STACK.replace("x", "'x'")}, ALL),
     "a secret and a setting": (
         {"Pulumi.dev.yaml": STACK.replace(": x", ": y").replace("a:b", "c:d")},
