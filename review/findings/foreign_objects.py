@@ -108,7 +108,10 @@ NAME = "name"
 REMEDY = "Declare the setting in the stack that has the object"
 
 NEW_NAME = "Leave the name out, so that the provider generates one that nobody has"
-"""Remedy for a name that the program chooses."""
+"""Remedy for a `name` that the program chooses."""
+
+NO_OTHER_NAME = "Leave the resource out if something has this name already"
+"""Remedy for another input with the name, such as `dashboardName`, which pulumi-aws does not generate."""
 
 
 def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[tuple[str, Finding]]:
@@ -128,7 +131,8 @@ def find_foreign_objects(stack: Stack, unevaluated: Sequence[str]) -> Iterator[t
         if message := _describe(stack, step, new, unevaluated):
             yield new.urn, stack.blocking_finding("object-shared", new, message, REMEDY)
         elif message := _describe_name(stack, step, new):
-            yield new.urn, stack.blocking_finding("object-shared", new, message, NEW_NAME)
+            remedy = NEW_NAME if message.startswith(f"{NAME}:") else NO_OTHER_NAME
+            yield new.urn, stack.blocking_finding("object-shared", new, message, remedy)
 
 
 def _describe_name(stack: Stack, step: Step, new: Resource) -> str:

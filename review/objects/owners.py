@@ -1,11 +1,13 @@
 """Objects that inputs name: those of the stack's own resources, and foreign ones."""
 
 import re
+from collections.abc import Mapping
 from itertools import chain
 
 from review.model import title
 from review.objects.new_objects import makes_new_object
 from review.objects.parts import (
+    DEFAULT,
     INVENTED,
     are_in_one_container,
     containers,
@@ -50,10 +52,25 @@ ACCESS_POINT = ("aws", "s3", "AccessPoint")
 SCALING, SCALING_TARGET = "aws:appautoscaling/", "aws:appautoscaling/target:Target"
 """Types whose `resourceId` names the object of another service."""
 
-SCALED = re.compile(r"(?:service|instancegroup)/[^/]+/(?P<part>[^/]+)|[\w-]+[/:](?P<name>[^/:]+)")
-"""Form of a `resourceId`: a service of ECS and a group of EMR come after their cluster, such as in
-`service/main/api`, and in other IDs the object is first, such as in `table/orders/index/date` (Application
-Auto Scaling API, RegisterScalableTarget: ResourceId).
+SCALED: Mapping[str, str] = {
+    "aws:appstream/fleet:Fleet": "fleet/(?P<own>.+)",
+    "aws:dynamodb/table:Table": "table/(?P<own>[^/]+)(?:/index/.+)?",
+    "aws:ec2/spotFleetRequest:SpotFleetRequest": "spot-fleet-request/(?P<own>.+)",
+    "aws:ecs/service:Service": "service/(?P<cluster>[^/]+)/(?P<own>[^/]+)",
+    "aws:elasticache/cluster:Cluster": "cache-cluster/(?P<own>.+)",
+    "aws:elasticache/replicationGroup:ReplicationGroup": "replication-group/(?P<own>.+)",
+    "aws:emr/cluster:Cluster": "instancegroup/(?P<own>[^/]+)/.+",
+    "aws:emr/instanceGroup:InstanceGroup": "instancegroup/(?P<clusterId>[^/]+)/(?P<own>.+)",
+    "aws:keyspaces/table:Table": "keyspace/(?P<keyspaceName>[^/]+)/table/(?P<own>.+)",
+    "aws:lambda/alias:Alias": "function:(?P<functionName>[^:]+):(?P<own>.+)",
+    "aws:lambda/function:Function": "function:(?P<own>[^:]+):.+",
+    "aws:neptune/cluster:Cluster": "cluster:(?P<own>.+)",
+    "aws:rds/cluster:Cluster": "cluster:(?P<own>.+)",
+    "aws:sagemaker/endpoint:Endpoint": "endpoint/(?P<own>[^/]+)/variant/.+",
+}
+"""Types that Application Auto Scaling scales, and the `resourceId` of each: `own` is the ID or the name of
+the resource, and another group the input with its container. Other services have an ARN as `resourceId`
+(Application Auto Scaling API, RegisterScalableTarget: ResourceId).
 """
 
 DEFAULT_OF_VPC = "Default"
@@ -145,8 +162,6 @@ def _find_scaled(stack: Stack, resource: Resource, name: str, *, in_base: bool) 
     A policy or an action can also take the ID from the target.
     """
     value = str(resource.values[name])
-    match = SCALED.match(value)
-    part = match and (match["part"] or match["name"])
     for step in map(
         stack.step_of if in_base else stack.steps.get, resource.property_dependencies.get(name, ())
     ):
@@ -154,10 +169,35 @@ def _find_scaled(stack: Stack, resource: Resource, name: str, *, in_base: bool) 
         if not owner or not _has_object(owner) or not _is_one_place(owner, resource, stack, in_base=in_base):
             continue
         is_target = owner.type == SCALING_TARGET and owner.values.get(name) == value
-        texts = (owner.state.get("id"), *(owner.values[own] for own in own_names(owner)))
-        if is_target or (part and part in texts):
+        is_arn = value == _outputs(owner).get("arn") and "arn" not in owner.values
+        is_chosen = value in stack.invented_texts(owner)
+        if is_target or is_arn or is_chosen or _is_scaled(owner, value, stack, in_base=in_base):
             return owner
     return None
+
+
+def _is_scaled(owner: Resource, value: str, stack: Stack, *, in_base: bool) -> bool:
+    """Return True if a `resourceId` has the form for the type of a resource, its name and its container."""
+    match = re.fullmatch(SCALED.get(owner.type, r"(?!)"), value)
+    if not match:
+        return False
+    for name, text in match.groupdict().items():
+        if name == "own":
+            texts = _own_texts(owner)
+        else:
+            # An input can also have the ARN of a cluster or a function.
+            named = str(owner.values.get(name) or DEFAULT)
+            container = find_owner(stack, owner, name, in_base=in_base)
+            texts = {named, re.split("[/:]", named)[-1], *(_own_texts(container) if container else ())}
+        if text not in texts:
+            return False
+    return True
+
+
+def _own_texts(resource: Resource) -> set[object]:
+    """Return the ID and the names of a resource's object."""
+    texts = (resource.state.get("id"), *(resource.values[name] for name in own_names(resource)))
+    return {text for text in texts if isinstance(text, str)}
 
 
 def find_default(stack: Stack, resource: Resource) -> str:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from review.findings.foreign_objects import find_foreign_objects
+from review.findings.foreign_objects import UPSERTED, find_foreign_objects
+from review.objects.parts import own_names
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
+from sandbox.wire import schema
 from tests.support.review.stacks import VPC, after, resource, stack
 
 BUCKET, BUCKET_POLICY = "aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"
@@ -524,6 +526,19 @@ def test_a_new_object_with_a_name_that_aws_does_not_refuse_blocks(kind: str, nam
     assert findings(Step("create", None, resource(kind, "own", {"namePrefix": "own"}))) == []
 
 
+def test_the_remedy_leaves_out_only_a_name_that_the_provider_generates() -> None:
+    for kind in UPSERTED:
+        inputs = schema.properties(schema.args_class(kind))
+        names = own_names(resource(kind, "it", dict.fromkeys(inputs, "x")))
+        name = "name" if "name" in names else names[0]
+        reviewed = stack(new(kind, {name: "foreign"}))
+        reviewed.predicted = True
+        [(_, finding)] = find_foreign_objects(reviewed, ())
+        assert finding.remediation.startswith("Leave the name out") is (name == "name")
+        if name == "name":
+            assert not inputs[name].required
+
+
 @pytest.mark.parametrize(
     ("kind", "inputs", "name"),
     [
@@ -599,6 +614,23 @@ def test_an_address_without_a_machine_is_no_finding() -> None:
             resource("aws:dynamodb/table:Table", "t", {"name": "orders"}, id="orders"),
         ),
         ("cluster:main", resource("aws:rds/cluster:Cluster", "c", {"clusterIdentifier": "main"}, id="x")),
+        (
+            SERVICE_ID,
+            resource(
+                "aws:ecs/service:Service", "s", {"name": "api", "cluster": "arn:a:cluster/main"}, id="x"
+            ),
+        ),
+        ("service/default/api", resource("aws:ecs/service:Service", "s", {"name": "api"}, id="x")),
+        ("function:api:live", resource("aws:lambda/function:Function", "f", {"name": "api"}, id="api")),
+        (
+            "function:api:live",
+            resource("aws:lambda/alias:Alias", "a", {"name": "live", "functionName": "api"}, id="x"),
+        ),
+        (
+            "arn:aws:kafka:x",
+            resource("aws:msk/cluster:Cluster", "c", id="x", outputs={"arn": "arn:aws:kafka:x"}),
+        ),
+        ("instancegroup/j-1/ig-1", resource("aws:emr/cluster:Cluster", "c", {"name": "main"}, id="j-1")),
     ],
 )
 def test_the_scaling_of_an_own_object_is_no_finding(kind: str, value: str, own: Resource) -> None:
@@ -612,9 +644,32 @@ def test_the_scaling_of_an_own_object_is_no_finding(kind: str, value: str, own: 
         (SERVICE_ID, None),
         ("service/main/payments", SERVICE),
         ("service/main/foreign", resource("aws:ecs/cluster:Cluster", "main", {"name": "main"}, id="main")),
+        ("service/foreign/api", SERVICE),
         ("custom", SERVICE),
+        ("table/payments", resource(LOGS, "logs", {"name": "payments"}, id="payments")),
+        ("table/payments", resource(LOGS, "logs", {"name": "table/payments"}, id="table/payments")),
+        ("cluster:prod", resource("aws:secretsmanager/secret:Secret", "s", {"name": "prod"}, id="prod")),
+        (
+            "table/payments",
+            resource("kubernetes:core/v1:Namespace", "n", {"name": "payments"}, id="payments"),
+        ),
+        (
+            "function:payments:live",
+            resource("aws:lambda/alias:Alias", "a", {"name": "live", "functionName": "api"}, id="x"),
+        ),
     ],
-    ids=["no dependency", "another service", "service in an own cluster", "another form"],
+    ids=[
+        "no dependency",
+        "another service",
+        "service in an own cluster",
+        "service in another cluster",
+        "another form",
+        "name of a log group",
+        "log group with the form",
+        "name of a secret",
+        "name of a namespace",
+        "another function",
+    ],
 )
 @pytest.mark.parametrize("kind", [SCALED_TARGET, SCALING])
 def test_the_scaling_of_a_foreign_object_blocks(kind: str, value: str, own: Resource | None) -> None:
@@ -623,6 +678,15 @@ def test_the_scaling_of_a_foreign_object_blocks(kind: str, value: str, own: Reso
     steps = [Step("same", member, member) for member in (SERVICE, own) if member]
     [(_, message)] = findings(Step("create", None, scaling), *steps)
     assert message.startswith(f"resourceId: no resource of this stack is {value}; ")
+
+
+def test_a_scaled_service_may_have_a_cluster_with_an_invented_arn() -> None:
+    cluster = resource("aws:ecs/cluster:Cluster", "c", {"name": "main"}, id="x", outputs={"arn": "arn:x"})
+    inputs = {"name": "api", "cluster": "arn:x"}
+    service = resource("aws:ecs/service:Service", "s", inputs, id="s", **after(cluster=cluster))
+    target = resource(SCALED_TARGET, "it", {"resourceId": SERVICE_ID}, **after(resourceId=service))
+    steps = (Step("create", None, member) for member in (target, service, cluster))
+    assert findings(*steps) == []
 
 
 def test_a_policy_takes_the_object_from_the_scaling_target() -> None:
