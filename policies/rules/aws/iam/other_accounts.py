@@ -20,6 +20,8 @@ from policies.model.aws.iam_policies import ROLE
 from policies.model.checks import check_each_statement
 from policies.model.property_values import Value
 
+LISTED = "or let an owner list the account or the organization in the options"
+
 ADMINISTRATION = {
     "backup": ("DeleteBackupVaultAccessPolicy", "DeleteRecoveryPoint", "PutBackupVaultAccessPolicy"),
     "ecr": ("DeleteRepository", "DeleteRepositoryPolicy", "SetRepositoryPolicy"),
@@ -93,9 +95,8 @@ def administration(resource: Resource, options: Options) -> Verdicts:
         action = next((action for action in actions if statement.covers(action)), None)
         others = _other_principals(statement, allowed, options["organizations"]) if action else []
         if others and not statement.narrowed_by(_LIMITS):
-            yield disallowed(
-                statement.named, f"leave out {action}, or name a principal of {' or '.join(allowed)}"
-            )
+            remedy = f"leave out {action}, name a principal of {' or '.join(allowed)}, {LISTED}"
+            yield disallowed(statement.named, remedy)
 
     if allowed:
         yield from check_each_statement(resource[name], check)
@@ -154,6 +155,10 @@ _MEMBERS = re.compile(r"aws:((principal|vpce)org(id|paths)|vpceaccount)")
 """Condition keys with the organization of the caller, or the owner of the caller's VPC endpoint."""
 
 
+_OWN_ACCOUNT, _OWN_ORGANIZATION = "${aws:resourceaccount}", "${aws:resourceorgid}"
+"""Variables with the account and the organization of the resource (IAM User Guide,
+reference_policies_condition-keys, properties of the resource). One with a default value is another text."""
+
 _UNIQUE_ID = re.compile(r"A(?:ID|RO)A[A-Z0-9]+")
 """The ID of a user or role, which a policy names in place of its ARN (IAM User Guide,
 reference_identifiers, unique IDs)."""
@@ -180,7 +185,7 @@ def trusted(resource: Resource, options: Options) -> Verdicts:
     """
     organizations = options["organizations"]
     own, allowed = own_accounts(resource), accepted_accounts(resource, options)
-    remedy = f"name a principal of {' or '.join(own) or 'aws:allowedAccountIds'}"
+    remedy = f"name a principal of {' or '.join(own) or 'aws:allowedAccountIds'}, {LISTED}"
 
     def check_trust(statement: Statement) -> Verdicts:
         if statement.allows and _other_principals(statement, allowed, organizations):
@@ -214,14 +219,18 @@ def _other_principals(
     """Return the principals of a statement, or their accounts and organizations, that are not allowed.
 
     In a statement for everybody, conditions name the principals. One with allowed ones only is enough, since
-    all conditions have to be met.
+    all conditions have to be met. With an option, the organization of the resource is an allowed one.
     """
     members = [
         [value.partition("/")[0] for value in item.values]
         for item in statement.conditions
         if item.narrows and _MEMBERS.fullmatch(item.key)
     ]
-    if any({*values} <= {*allowed, *organizations} for values in members):
+    own = [_OWN_ACCOUNT, *([_OWN_ORGANIZATION] if organizations else ())]
+    if any(
+        all(value in (*allowed, *organizations) or value.lower() in own for value in values)
+        for values in members
+    ):
         return []
     others = [
         name
