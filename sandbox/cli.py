@@ -9,6 +9,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,10 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
 
 
 def preload() -> None:
-    """Import what most commands need, which takes longer than some of the commands."""
-    importlib.import_module("sandbox.providers.server")
-    for module in LARGE_MODULES:
-        importlib.import_module(module)
+    """Import what most commands need, if it is installed. This takes longer than some of the commands."""
+    for module in ("sandbox.providers.server", *LARGE_MODULES):
+        with suppress(ImportError):
+            importlib.import_module(module)
 
 
 def _build(command: str, progress: Progress) -> Iterable[Path]:

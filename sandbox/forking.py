@@ -5,19 +5,21 @@ review starts six of each. A fork has all of it at once. Only processes that the
 program under review always gets an interpreter of its own.
 
 As a script, this file is a client: python -I -S forking.py SOCKET ARGUMENT…, which runs the command with its
-own standard streams, environment and folder, and ends with the command's exit code. If a client ends first,
-so does the command.
+own standard streams, environment and folder, and ends with the command's exit code. If a client or its parent
+process ends first, so does the command.
 """
 
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +39,9 @@ LENGTH_BYTES = 8
 
 END_SECONDS = 10
 """Seconds to wait for the end of a command that has taken too long."""
+
+PARENT_SECONDS = 0.5
+"""Seconds between two looks at whether a client's parent process has ended."""
 
 KILLED = -signal.SIGKILL
 """The exit code of a command whose server has ended and cannot tell the code."""
@@ -62,8 +67,13 @@ def running(*module: str) -> Generator[Path]:
         listener.bind(str(path))
         listener.listen()
         command = [sys.executable, "-u", "-m", *module, str(listener.fileno())]
-        nothing = subprocess.DEVNULL
-        with subprocess.Popen(command, stdin=nothing, stdout=nothing, pass_fds=[listener.fileno()]) as server:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # It ends with this process, and the server with it.
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        ) as server:
+            listener.close()  # If the server has ended, a client gets an error and does not wait.
             try:
                 yield path
             finally:
@@ -71,9 +81,10 @@ def running(*module: str) -> Generator[Path]:
 
 
 def serve(listener: socket.socket, run: Run) -> NoReturn:
-    """Fork for each client of a listening socket, until this process is killed.
+    """Fork for each client of a listening socket, until standard input ends or this process is killed.
 
-    This process must have one thread only: a fork has no other ones, but the locks that they hold.
+    A client gets no answer if no process can be forked. This process must have one thread only: a fork has no
+    other ones, but the locks that they hold.
     """
     clients: dict[int, socket.socket] = {}
 
@@ -86,17 +97,23 @@ def serve(listener: socket.socket, run: Run) -> NoReturn:
     gc.collect()
     gc.freeze()  # A collection would write to all pages that the processes share.
     signal.signal(signal.SIGCHLD, answer)
-    while True:
+    while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
         client = listener.accept()[0]
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        if (pid := os.fork()) == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-            for connection in (listener, *clients.values()):
-                connection.close()
-            _run(client, run)
-        clients[pid] = client
+        try:
+            pid = os.fork()
+        except OSError:
+            client.close()
+        else:
+            if pid == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+                for connection in (listener, *clients.values()):
+                    connection.close()
+                _run(client, run)
+            clients[pid] = client
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    os._exit(0)
 
 
 def _run(client: socket.socket, run: Run) -> NoReturn:
@@ -116,6 +133,8 @@ def _run(client: socket.socket, run: Run) -> NoReturn:
         code = run(request["arguments"])
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if not isinstance(error.code, int | None):
+            print(error.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -167,6 +186,14 @@ def call(
     return int(answer) if answer else KILLED
 
 
+def end_after(parent: int) -> None:
+    """End this process when its parent process has ended."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)
+
+
 if __name__ == "__main__":
     os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
+    threading.Thread(target=end_after, args=(os.getppid(),), daemon=True).start()
     sys.exit(call(sys.argv[1], sys.argv[2:], (0, 1, 2), os.environ) & 255)

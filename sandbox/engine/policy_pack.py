@@ -9,7 +9,6 @@ import shlex
 import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -76,13 +75,6 @@ def _advisory(value: Any) -> Any:
         options = cast(dict[str, Any], value)
         return options | ({LEVEL: _advisory(options[LEVEL])} if LEVEL in options else {})
     return ADVISORY if value == MANDATORY else value
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent ends, since the SDK's server would outlive a killed engine."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(0)
 
 
 SOCKET = "PIPE_POLICY_SOCKET"
@@ -180,5 +172,6 @@ if __name__ == "__main__":
     if sys.argv[1] == forking.SERVE:
         _serve_pack(Path(sys.argv[2]), socket.socket(fileno=int(sys.argv[3])))
     os.closerange(3, 1024)  # Release the stack's lock, inherited from the engine.
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    # The SDK's server would outlive a killed engine.
+    threading.Thread(target=forking.end_after, args=(os.getppid(),), daemon=True).start()
     _run(sys.argv[1:])

@@ -31,12 +31,37 @@ def run(arguments):
         os.kill(os.getpid(), signal.SIGSEGV)
     if arguments[0] == "exit":
         sys.exit(int(arguments[1]))
+    if arguments[0] == "say":
+        sys.exit("the reason")
     if arguments[0] == "server":
         os.kill(SERVER, signal.SIGKILL)
         return 0
     raise ValueError(arguments[0])
 
 forking.serve(socket.socket(fileno=int(sys.argv[1])), run)
+"""
+
+FULL = COMMAND.replace(
+    "forking.serve(",
+    """
+def fail():
+    os.fork = FORK
+    raise BlockingIOError
+
+FORK, os.fork = os.fork, fail
+forking.serve(""",
+)
+
+PARENT = """
+import os, subprocess, sys, time
+from sandbox import forking
+with forking.running("command") as path:
+    client = [sys.executable, "-I", "-S", forking.__file__, str(path), "wait"]
+    command = subprocess.Popen(client, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0)
+    number = command.stdout.read(20)
+    status = open(f"/proc/{number.decode()}/status", "rb").read()
+    os.write(1, status.partition(b"PPid:")[2].split()[0] + b" " + number)
+    time.sleep(60)
 """
 
 
@@ -61,6 +86,14 @@ def call(server: Path, folder: Path, *arguments: str, seconds: float = 30) -> tu
     return code, (folder / "out").read_text(), (folder / "err").read_text()
 
 
+def ends(process: Path) -> bool:
+    """Return True if a process, a folder in /proc, ends within 20 seconds."""
+    until = time.monotonic() + 20
+    while process.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    return not process.exists()
+
+
 def test_a_command_has_the_streams_the_environment_and_the_folder_of_its_client(
     server: Path, tmp_path: Path
 ) -> None:
@@ -81,6 +114,10 @@ def test_an_exception_is_written_to_standard_error(server: Path, tmp_path: Path)
     assert call(server, tmp_path, "unknown")[2].endswith("ValueError: unknown\n")
 
 
+def test_the_text_of_an_exit_is_written_to_standard_error(server: Path, tmp_path: Path) -> None:
+    assert call(server, tmp_path, "say") == (1, "", "the reason\n")
+
+
 def test_a_command_ends_after_its_time(server: Path, tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         call(server, tmp_path, "wait", seconds=2)
@@ -89,6 +126,34 @@ def test_a_command_ends_after_its_time(server: Path, tmp_path: Path) -> None:
 
 def test_a_command_whose_server_ends_has_an_exit_code(server: Path, tmp_path: Path) -> None:
     assert call(server, tmp_path, "server")[0] == forking.KILLED
+    assert call(server, tmp_path, "exit", "0")[0] == forking.KILLED, "a later one does not wait"
+
+
+def test_a_client_gets_no_answer_if_no_process_can_be_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full.py").write_text(FULL)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(forking.__file__).parents[1]))))
+    with forking.running("full") as path:
+        assert call(path, tmp_path, "exit", "3")[0] == forking.KILLED
+        assert call(path, tmp_path, "exit", "3")[0] == 3, "the next one works"
+
+
+def test_the_server_and_its_commands_end_with_a_killed_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "command.py").write_text(COMMAND)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(forking.__file__).parents[1]))))
+    monkeypatch.setenv("NAME", "value")
+    arguments = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, bufsize=0) as parent:
+        assert parent.stdout
+        server, command = (Path("/proc") / part for part in parent.stdout.read(40).decode().split())
+        assert server.exists()
+        assert command.exists()
+        parent.kill()
+    assert ends(server)
+    assert ends(command)
 
 
 def test_the_script_runs_a_command_which_ends_with_it(server: Path) -> None:
@@ -106,10 +171,7 @@ def test_the_script_runs_a_command_which_ends_with_it(server: Path) -> None:
         command = Path(f"/proc/{client.stdout.read(20).decode()}")
         assert command.exists()
         client.kill()
-    until = time.monotonic() + 20
-    while command.exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not command.exists()
+    assert ends(command)
 
 
 @pytest.mark.parametrize(("length", "is_possible"), [(forking.FOLDER_BYTES, True), (107, False)])
