@@ -139,7 +139,6 @@ ALLOWED: Mapping[str, tuple[int, int]] = {
     "set_tid_address": (218, 96),
     "set_robust_list": (273, 99),
     "rseq": (334, 293),
-    "arch_prctl": (158, NO_CALL),
     "getpgid": (121, 155),
     "setpgid": (109, 154),
     "getpgrp": (111, NO_CALL),

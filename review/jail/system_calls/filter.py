@@ -175,6 +175,15 @@ them. PR_FUTEX_HASH takes up to 1 GB of the kernel's memory (futex_hash_allocate
 with PR_SET_MEMORY_MERGE, a process learns of the memory of others.
 """
 
+THREAD_CONTROL: tuple[int, int] = (158, NO_CALL)
+"""Numbers of the system call `arch_prctl`, whose first argument is an operation."""
+
+THREAD_OPERATIONS = (0x1002, 0x1003)
+"""ARCH_SET_FS and ARCH_GET_FS of the C libraries (arch/x86/include/uapi/asm/prctl.h). Others give a process
+more of the kernel's memory for each thread, or a shadow stack (DENIED: map_shadow_stack). They fail as in a
+kernel that lacks them.
+"""
+
 MEMORY_ADVICE: tuple[int, int] = (28, 233)
 """Numbers of the system call `madvise`, whose third argument is an advice."""
 
@@ -455,6 +464,8 @@ def filter_program(machine: str, *, trusted: bool) -> bytes | None:
             *_allow_only(FILE_COMMANDS, TRAP),
         ]
         instructions += _if_equal(FILE_CONTROL[column], commands)
+        operations = [_load_argument(0), *_allow_only(THREAD_OPERATIONS, ERROR | errno.EINVAL)]
+        instructions += _if_equal(THREAD_CONTROL[column], operations)
         advices = [_load_argument(2), *_allow_only(ADVICES, ERROR | errno.EINVAL)]
         instructions += _if_equal(MEMORY_ADVICE[column], advices)
         commands = [_load_argument(1), *_allow_only(DEVICE_COMMANDS, ERROR | errno.ENOTTY)]

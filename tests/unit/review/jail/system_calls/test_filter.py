@@ -42,6 +42,7 @@ from review.jail.system_calls.filter import (
     SOCKETS,
     SPECIAL_FILES,
     SUCCESS,
+    THREAD_CONTROL,
     TRAP,
     WRITE_BACK,
     filter_program,
@@ -266,6 +267,15 @@ def test_code_under_review_advises_only_on_its_own_memory(machine: str) -> None:
         assert verdict(machine, number, 0, 4096, advice, trusted=True) == ALLOW
 
 
+def test_code_under_review_sets_only_the_address_of_its_threads_data() -> None:
+    number = THREAD_CONTROL[ARCHITECTURES[X86].column]
+    set_fs, get_fs, set_gs, ask_for_states, enable_shadow_stack = 0x1002, 0x1003, 0x1001, 0x1023, 0x5001
+    assert {verdict(X86, number, operation) for operation in (set_fs, get_fs)} == {ALLOW}
+    for operation in (set_gs, ask_for_states, enable_shadow_stack):
+        assert verdict(X86, number, operation) == ERROR | errno.EINVAL
+        assert verdict(X86, number, operation, trusted=True) == ALLOW
+
+
 @pytest.mark.parametrize("machine", ARCHITECTURES)
 def test_code_under_review_sends_no_bytes_that_can_still_change(machine: str) -> None:
     for numbers in FROM_PAGES.values():
@@ -462,6 +472,7 @@ def test_the_numbers_equal_those_of_the_kernels_headers(machine: str) -> None:
             "fcntl": FILE_CONTROL,
             "ioctl": DEVICE_CONTROL,
             "prctl": PROCESS_CONTROL,
+            "arch_prctl": THREAD_CONTROL,
             "prlimit64": PROCESS_LIMIT,
             "rt_sigaction": HANDLE_SIGNAL,
             "setrlimit": OWN_LIMIT,
