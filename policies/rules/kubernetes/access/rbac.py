@@ -12,6 +12,7 @@ from policies.engine.rule import (
     Options,
     Resource,
     Stack,
+    Unknown,
     Verdicts,
     check_each,
     disallowed,
@@ -311,6 +312,11 @@ def escalation(resource: Resource, _: Options) -> Verdicts:
             yield from guarded(token_secrets(item.value["rules"].items()))
 
 
+_Identity = tuple[str, str, str]
+_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
+"""The user name of a ServiceAccount (Kubernetes, Authenticating, Service account tokens)."""
+
+
 @dataclass(frozen=True)
 class _SecretRole:
     """A role that creates or reads Secrets."""
@@ -351,13 +357,19 @@ def combined(stack: Stack, _: Options) -> Verdicts:
     """
     # Whoever creates pods reads all Secrets of the namespace anyway (Kubernetes, RBAC Good Practices,
     # Workload creation), so such a Role is not judged together with another one.
-    roles = [*_secret_roles(stack)]
+    roles: list[_SecretRole] = []
+    for resource in stack.of(ROLES):
+        try:
+            roles += _secret_roles(resource)
+        except UnknownValueError as unknown:
+            yield Unknown(unknown.path, resource.urn)
+        except UnreadableValueError:
+            continue  # `rbac-escalation` reports it.
     if not any(role.creates for role in roles):
         return
-    grants: dict[Hashable, list[_Grant]] = {}
+    grants: dict[_Identity, list[_Grant]] = {}
     for resource in stack.of(BINDINGS):
-        for subject, grant in _grants(resource, roles):
-            grants.setdefault(subject, []).append(grant)
+        yield from guarded(_collect_grants(resource, roles, grants), resource.urn)
     for granted in grants.values():
         for grant in granted:
             if reader := next((other for other in granted if _reads_tokens(grant, other)), None):
@@ -366,19 +378,15 @@ def combined(stack: Stack, _: Options) -> Verdicts:
                 yield Finding(grant.name.path, shown, "bind one of the two roles only", urn=grant.urn)
 
 
-def _secret_roles(stack: Stack) -> Iterator[_SecretRole]:
-    """Yield the roles that create or read Secrets; `rbac-escalation` reports what is unknown of a role."""
-    for resource in stack.of(ROLES):
-        try:
-            for item in objects(resource):
-                rules = item.value["rules"].items()
-                creates = any(_on_secrets(rule, "create") for rule in rules)
-                reads = any(_on_secrets(rule, *READING, "patch") for rule in rules)
-                place = None if item.kind == "ClusterRole" else _place(resource, item)
-                if creates or reads:
-                    yield _SecretRole(resource.urn, item, place, creates, reads)
-        except (UnknownValueError, UnreadableValueError):
-            continue
+def _secret_roles(resource: Resource) -> Iterator[_SecretRole]:
+    """Yield the roles of a resource that create or read Secrets."""
+    for item in objects(resource):
+        rules = item.value["rules"].items()
+        creates = any(_on_secrets(rule, "create") for rule in rules)
+        reads = any(_on_secrets(rule, *READING, "patch") for rule in rules)
+        place = None if item.kind == "ClusterRole" else _place(resource, item)
+        if creates or reads:
+            yield _SecretRole(resource.urn, item, place, creates, reads)
 
 
 def _place(resource: Resource, item: Object) -> Hashable:
@@ -389,18 +397,32 @@ def _place(resource: Resource, item: Object) -> Hashable:
     return frozenset(resource.property_dependencies.get("metadata", ()))
 
 
-def _grants(resource: Resource, roles: Iterable[_SecretRole]) -> Iterator[tuple[Hashable, _Grant]]:
-    """Yield the subjects of bindings, each with a role; a subject or role that is unknown has no grant."""
-    try:
-        for item in objects(resource):
-            place = None if item.kind == "ClusterRoleBinding" else _place(resource, item)
-            name = item.value.at("roleRef.name")
-            bound = [role for role in roles if _is_bound(role, resource, item, place)]
-            for subject in item.value["subjects"].items() if bound else ():
-                key = tuple(subject[part].text() or "" for part in ("kind", "namespace", "name"))
-                yield from ((key, _Grant(role, name, resource.urn, place)) for role in bound)
-    except (UnknownValueError, UnreadableValueError):
-        return
+def _collect_grants(
+    resource: Resource, roles: Iterable[_SecretRole], grants: dict[_Identity, list[_Grant]]
+) -> Verdicts:
+    """Add what bindings grant to each subject; yield the subjects that are unknown."""
+    for item in objects(resource):
+        place = None if item.kind == "ClusterRoleBinding" else _place(resource, item)
+        name = item.value.at("roleRef.name")
+        bound = [role for role in roles if _is_bound(role, resource, item, place)]
+        for subject in item.value["subjects"].items() if bound else ():
+            try:
+                granted = grants.setdefault(_identity(subject), [])
+            except UnknownValueError as unknown:
+                yield Unknown(unknown.path, resource.urn)
+            else:
+                granted += [_Grant(role, name, resource.urn, place) for role in bound]
+
+
+def _identity(subject: Value) -> _Identity:
+    """Return the kind, namespace and name of a subject, in one form for each account.
+
+    The group of all accounts of a namespace is a finding of `rbac-bound-to-everybody`.
+    """
+    kind, namespace, name = (subject[part].text() or "" for part in ("kind", "namespace", "name"))
+    if kind == "User" and (account := _ACCOUNT.fullmatch(name)):
+        return "ServiceAccount", account[1], account[2]
+    return kind, namespace if kind == "ServiceAccount" else "", name
 
 
 def _is_bound(role: _SecretRole, resource: Resource, item: Object, place: Hashable) -> bool:
