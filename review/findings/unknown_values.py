@@ -16,6 +16,7 @@ from review.findings.invented_values import describe_invented, trigger_of
 from review.findings.risks import data_behind, find_replaced_data
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all, title
 from review.plain_data import NULL, as_text, is_equal, is_list
+from review.programs.file_states import find_texts
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, SECRET_FORMS, TRIGGER, Resource
@@ -247,16 +248,19 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
     Further runs of the program show them (sandbox/engine/replay). No policy has judged what a deployment
     would declare in its place, so it blocks. The URN is empty for a call. That of a new resource is only what
     the program says. The hash of a secret that the base has at the same place is left out, and that of a new
-    stack with the program of the base.
+    stack with the program of the base. What a file of the base has is no hash of a random value, but an ID or
+    a number that looks alike, such as that of an account.
     """
     if not stack.head:
         return
+    computed = sorted(stack.head.computed, key=str)
+    texts = {text for *_, hashes in computed for text in hashes}
+    literals = find_texts(stack.base.tree, texts) if stack.base and texts else set[str]()
     rows = [(*row, DECLARE_OUTSIDE) for row in sorted(stack.head.undecided)]
-    rows += [
-        (urn, name, message, PASS_SECRETS_ON)
-        for urn, name, message, keys in sorted(stack.head.computed, key=str)
-        if not (keys and (stack.has_base_program or _is_same_input(stack.steps.get(urn), keys)))
-    ]
+    for urn, name, message, keys, hashes in computed:
+        is_same = _is_same_input(stack.steps.get(urn), keys) and literals.isdisjoint(hashes)
+        if not keys or not (stack.has_base_program or is_same):
+            rows.append((urn, name, message, PASS_SECRETS_ON))
     for urn, name, message, remedy in rows:
         step = stack.steps.get(urn)
         kind = "resource" if urn else "call"

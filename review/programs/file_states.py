@@ -1,7 +1,7 @@
 """Comparison of files as a program sees them: by content, kind and mode."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -74,6 +74,16 @@ def remembered(function: Callable[[Path, Path], T], base: Path, head: Path) -> T
 def find_differing(base: Path, head: Path) -> set[Path]:
     """Return the paths of the files and links that differ between two trees."""
     return {*remembered(_compare, base, head)}
+
+
+def find_texts(tree: Path, texts: Set[str]) -> set[str]:
+    """Return those of some texts in lower case that a file of a tree has, in any case."""
+    missing = {*texts}
+    for path in _all_files(tree):
+        if missing and path.is_file() and not path.is_symlink():
+            content = path.read_bytes().lower()
+            missing -= {text for text in missing if text.encode() in content}
+    return {*texts} - missing
 
 
 def _compare(base: Path, head: Path) -> set[Path]:

@@ -141,9 +141,9 @@ class EngineRun:
     `read_types` has, by policy on whole stacks, the groups of types that the policy has read, each at once.
     `undecided` has the URN, the name and the text of each thing that the program declares otherwise if
     outputs have other values; some have no URN. `computed` has the same for other values of secret settings,
-    with the keys that lead to the input if only hashes in it differ. `masked` has the keys of what a program
-    computes from a secret setting and puts into a Kubernetes Secret, by the Secret's URN, with the hashes in
-    such a text if it computes nothing else.
+    with the keys that lead to the input if only hashes in it differ, and these hashes. `masked` has the keys
+    of what a program computes from a secret setting and puts into a Kubernetes Secret, by the Secret's URN,
+    with the hashes in such a text if it computes nothing else.
     `old_tree` contains the files to which the assets in old states lead; None stands for `tree`.
     """
 
@@ -176,8 +176,8 @@ class EngineRun:
     waived_levels: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     read_types: dict[str, set[frozenset[str]]] = field(default_factory=dict[str, set[frozenset[str]]])
     undecided: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
-    computed: set[tuple[str, str, str, tuple[str | int, ...]]] = field(
-        default_factory=set[tuple[str, str, str, tuple[str | int, ...]]]
+    computed: set[tuple[str, str, str, tuple[str | int, ...], tuple[str, ...]]] = field(
+        default_factory=set[tuple[str, str, str, tuple[str | int, ...], tuple[str, ...]]]
     )
     masked: dict[str, dict[str, list[str]]] = field(default_factory=dict[str, dict[str, list[str]]])
     old_tree: Path | None = None
@@ -322,8 +322,8 @@ class EngineRun:
         if "undecided" in row:
             self.undecided.add((row["urn"], row["undecided"], self._clean(row["reason"])))
         if "computed" in row:
-            keys = tuple(row.get("hash", ()))
-            self.computed.add((row["urn"], row["computed"], self._clean(row["reason"]), keys))
+            keys, hashes = tuple(row.get("hash", ())), tuple(row.get("hashes", ()))
+            self.computed.add((row["urn"], row["computed"], self._clean(row["reason"]), keys, hashes))
         if "masked" in row:
             self.masked.setdefault(row["masked"], {})[row["key"]] = row["hashes"]
         if row.get("verdict") == WAIVED:

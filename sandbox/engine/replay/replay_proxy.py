@@ -141,8 +141,8 @@ class ReplayProxy(CallHandler):
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
-        self._hashes: set[tuple[str, ValuePath]] = set()
-        """The URN of a resource and the path of each input that is or has a hash of a secret."""
+        self._hashes: dict[tuple[str, ValuePath], list[str]] = {}
+        """The former hashes of secrets, by the URN of a resource and the path of an input that has them."""
         self._other_hashes = OtherHashes()
         self._masked: dict[tuple[str, str], list[str]] = {}
         """The hashes in each text that a program computes from a secret, if nothing else differs.
@@ -218,9 +218,10 @@ class ReplayProxy(CallHandler):
                 return True
             if not urn or not is_hash(expected, actual) or len(self._hashes) == HASHES:
                 return False
-            if not self._exchange_hashes(inputs.former(path), expected, actual):
+            former = inputs.former(path)
+            if not self._exchange_hashes(former, expected, actual):
                 return False
-            self._hashes.add((urn, path))
+            self._hashes[urn, path] = differing_hashes(former, expected, actual)
         return True
 
     def _exchange_hashes(self, former: str, expected: str, actual: str) -> bool:
@@ -269,8 +270,9 @@ class ReplayProxy(CallHandler):
                 "urn": urn,
                 "reason": CHANGES.format(show_path(path), when=self._when),
                 "hash": [*path],
+                "hashes": texts,
             }
-            for urn, path in sorted(self._hashes, key=str)
+            for (urn, path), texts in sorted(self._hashes.items(), key=str)
         ]
         if len(rows) > REFUSALS:
             rest = MORE.format(len(rows) - REFUSALS, when=self._when)

@@ -462,6 +462,20 @@ def test_what_a_program_computes_from_a_secret_blocks_except_for_a_hash_of_the_b
     assert [finding.message for _, finding in find_undecided(reviewed)] == ["something else: b"]
 
 
+def test_a_text_of_the_base_that_only_looks_like_a_hash_blocks(tmp_path: Path) -> None:
+    inputs = {"account": "111122223333", "ami": "ami-0a1b2c3d4e5f60718", "name": "a-9f8e7d6c"}
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  a:account: '111122223333'\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "images.py").write_bytes(b"\xff = 'AMI-0A1B2C3D4E5F60718'")
+    reviewed = stack(Step("same", resource(VPC, "it", inputs), resource(VPC, "it", inputs)))
+    reviewed.base = EngineRun(tmp_path)
+    assert reviewed.head
+    for name, text in inputs.items():
+        row = {"computed": "it", "urn": urn(VPC, "it"), "reason": name}
+        reviewed.head.add([row | {"hash": [name], "hashes": [text.rpartition("-")[2]]}])
+    assert [finding.message for _, finding in find_undecided(reviewed)] == ["account", "ami"]
+
+
 def test_a_new_secret_setting_blocks_unless_the_schema_of_the_base_has_it(tmp_path: Path) -> None:
     (tmp_path / "schemas").mkdir()
     schema = {"properties": {"config": {"properties": {"pipe:known": {"writeOnly": True}}}}}
