@@ -53,9 +53,11 @@ FORMS: dict[str, re.Pattern[str]] = {
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
 _HARMLESS = re.compile(
-    r"|true|false|yes|no|on|off|none|null|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE
+    r"|~|true|false|yes|no|on|off|none|null|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE
 )
-"""An empty string, a boolean, a file path, or a reference to another variable."""
+"""An empty string, null in YAML, a boolean, a file path, or a reference to another variable."""
+_PATH = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)+")
+"""The name of a secret in a store, such as shop/db, as a setting that ends in ID has it."""
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?[a-z]{0,2}")
 """A number, perhaps with a unit, such as 4096 or 30s."""
 
@@ -134,6 +136,8 @@ def names_secret(name: str, text: str) -> bool:
     terms = _SEPARATORS.split(_HUMP.sub("_", name[-LONGEST_NAME:]).upper())
     terms = [word for word in terms if word]
     if not terms or terms[-1] in _ATTRIBUTES or _HARMLESS.fullmatch(text):
+        return False
+    if terms[-1] == "ID" and _PATH.fullmatch(text):
         return False
     if not _SECRETS.isdisjoint(terms) or any(word.endswith(_ENDINGS) for word in terms):
         return True

@@ -26,8 +26,13 @@ FUNCTION = "aws:lambda/function:Function"
 PROJECT = "aws:codebuild/project:Project"
 PARAMETER = "aws:ssm/parameter:Parameter"
 
-_ASSIGNMENT = re.compile(r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,99})=["']?([^\s"'`$;]+)""", re.MULTILINE)
-"""An assignment of a constant in a shell script. A value that begins with `$` refers to a variable."""
+_ASSIGNMENT = re.compile(
+    r"""(?:^|;|&&|\|\|?|\()[ \t]*(?:export[ \t]+|env[ \t]+)?([A-Za-z_]\w{0,99})=["']?([^\s"'`$;]+)""",
+    re.MULTILINE,
+)
+"""An assignment of a constant in a shell script, for the shell or for a command. A value that begins with `$`
+refers to a variable.
+"""
 
 
 @EC2.rule(
@@ -129,63 +134,100 @@ def _source_text(value: Value, remedy: str, is_more: Callable[[str], bool] = lam
         yield Finding(value.path, "[secret]", remedy)
 
 
+_LINES = re.compile(r"[\n\r\x85\u2028\u2029{]")
+"""What a specification has and a path of a file lacks: an end of a line (YAML 1.1, 5.4), or an object."""
+
 _LONGEST, _MOST_BRACKETS = 12_000, 500
 """The number of characters, and of opening brackets, of a build specification that is read. PyYAML needs a
 time proportional to the square of the open brackets; with these limits, it is less than a second."""
+
+_MEMBER = re.compile(r"""(?<![\w"'])["']?([A-Za-z_]\w{0,99})["']?[ \t]*:[ \t]+["']?([^\s"',}]+)""")
+"""A member of an object in YAML or JSON, in a text that is not read."""
+
+_NAMES_OF_SECRETS = re.compile(
+    r"^([ \t]*)(?:secrets-manager|parameter-store):.*\n(?:(?:\1[ \t]+.*)?\n)*", re.MULTILINE
+)
+"""The variables that only name a secret (CodeBuild user guide, build-spec-ref)."""
 
 
 def _assigns_secret(text: str) -> bool:
     """Return True if a build specification has a secret in a plain variable, or assigns one in a command.
 
     Variables are in `env.variables`, also in those of the builds of a batch, and are plain text (CodeBuild
-    user guide, build-spec-ref and batch-build-buildspec). A text that is a path of a file has none.
+    user guide, build-spec-ref and batch-build-buildspec). A text that is a path of a file has none. In a text
+    that is too long or no YAML, each member and each assignment counts.
     """
     # Most specifications are paths, and PyYAML is slow to import and to read.
-    if "\n" not in text and "{" not in text:
+    if not _LINES.search(text):
         return False
-    if len(text) > _LONGEST or text.count("[") + text.count("{") > _MOST_BRACKETS:
-        return False
-    from yaml import YAMLError
-
-    from policies.model import strict_yaml
-
-    try:
-        parts = [*_parts(strict_yaml.read(text))]
-    except (YAMLError, RecursionError):
-        return False
+    parts = _parts(text)
+    if parts is None:
+        rest = _NAMES_OF_SECRETS.sub("", text)
+        assignments = [*_MEMBER.finditer(rest), *_ASSIGNMENT.finditer(rest)]
+        return any(names_secret(match[1], match[2]) for match in assignments)
     return any(
-        names_secret(str(name), str(content))
+        names_secret(name, str(content))
         for part in parts
-        for name, content in _plain_variables(part.get("env"))
+        for environment in _members(part, "env")
+        for variables in _members(environment, "variables")
+        for name, content in _pairs(variables)
     ) or any(
         names_secret(match[1], match[2])
         for part in parts
-        for command in _list(part.get("commands"))
+        for commands in _members(part, "commands")
+        for command in _list(commands)
         for match in _ASSIGNMENT.finditer(str(command))
     )
 
 
-def _parts(content: object) -> Iterable[Mapping[str, object]]:
-    """Yield the objects of a document, each once, since anchors can repeat one very often."""
+def _parts(text: str) -> list[Mapping[str, object]] | None:
+    """Return the objects of a document, each once, or None for a text that cannot be read.
+
+    Anchors can repeat an object very often. All scalars are texts, whatever their tags.
+    """
+    if len(text) > _LONGEST or text.count("[") + text.count("{") > _MOST_BRACKETS:
+        return None
+    import yaml
+
+    try:
+        rest: list[object] = [*yaml.load_all(text, yaml.BaseLoader)]
+    # PyYAML also fails with the others, such as at an escape of a character that does not exist.
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError):
+        return None
+    parts: list[Mapping[str, object]] = []
     seen: set[int] = set()
-    rest = [content]
     while rest:
         part = rest.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(part, dict):
-            yield cast("dict[str, object]", part)
+            parts.append(cast("dict[str, object]", part))
             rest += cast("dict[str, object]", part).values()
         elif isinstance(part, list):
             rest += cast("list[object]", part)
+    return parts
 
 
-def _plain_variables(environment: object) -> Iterable[tuple[str, object]]:
-    if isinstance(environment, dict):
-        variables = cast("dict[str, object]", environment).get("variables")
-        if isinstance(variables, dict):
-            yield from cast("dict[str, object]", variables).items()
+def _members(value: object, name: str) -> Iterable[object]:
+    """Yield the values of a key."""
+    return (content for key, content in _pairs(value) if key == name)
+
+
+def _pairs(value: object) -> Iterable[tuple[str, object]]:
+    """Yield the keys and values of an object and of those that its merge keys name."""
+    seen: set[int] = set()
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if not isinstance(part, dict) or id(cast("object", part)) in seen:
+            continue
+        seen.add(id(cast("object", part)))
+        for key, content in cast("dict[str, object]", part).items():
+            if key == "<<":
+                rest += _list(content)
+            else:
+                yield key, content
 
 
 def _list(value: object) -> list[object]:

@@ -96,6 +96,9 @@ def test_a_key_that_is_there_twice_is_refused_unless_it_merges() -> None:
         ("REDIS_AUTH", "q8Zt4w", True),
         ("REDIS_AUTH", "basic", False),
         ("TOKEN_URL", "q8Zt4w", False),
+        ("SECRET_ID", "prod/shop/db", False),
+        ("SECRET_ID", "2c1e4f7a-90b3-4d6e-8f1a-5b7c9d0e2f34", True),
+        ("DB_PASSWORD", "prod/shop/db", True),
     ],
 )
 def test_the_name_of_a_setting_tells_that_its_value_is_a_secret(name: str, text: str, expected: bool) -> None:
