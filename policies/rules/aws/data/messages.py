@@ -19,7 +19,9 @@ MESSAGES = Topic(
     remediation="Set kmsMasterKeyId to a key whose policy admits the publishers.",
 )
 def topic(resource: Resource, _: Options) -> Verdicts:
-    """Require a KMS key for SNS topics, which are not encrypted by default."""
+    """Require a KMS key for SNS topics, whose messages have none by default."""
+    # By default, SNS encrypts its disks, but not each message before (SNS developer guide,
+    # sns-data-encryption).
     key = resource["kmsMasterKeyId"]
     if key.known and not key.get():  # a key that is not known yet counts as a key
         yield expected(key, "the ID of a KMS key")
@@ -38,8 +40,9 @@ def topic(resource: Resource, _: Options) -> Verdicts:
 )
 def queue(resource: Resource, _: Options) -> Verdicts:
     """Refuse SQS queues without encryption; the default is a key of SQS."""
-    # New queues are encrypted since 2022 (AWS Compute Blog, "Announcing server-side encryption with Amazon
-    # Simple Queue Service-managed encryption keys (SSE-SQS) by default").
+    # Without a key, only the disks are encrypted (SQS developer guide, sqs-data-encryption). New queues have
+    # one since 2022 (AWS Compute Blog, "Announcing server-side encryption with Amazon Simple Queue
+    # Service-managed encryption keys (SSE-SQS) by default").
     key, own = resource["kmsMasterKeyId"], resource["sqsManagedSseEnabled"]
     if own.flag() is False and key.known and not key.get():
         yield expected(own, "true")
