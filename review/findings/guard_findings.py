@@ -298,7 +298,8 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
 
 def _is_changed(before: Path, after: Path) -> bool:
     """Return True if a file is new, or has another content than before."""
-    return after.exists() and not (before.exists() and before.read_bytes() == after.read_bytes())
+    contents = [path.read_bytes() if path.is_file() else None for path in (before, after)]  # None: a folder
+    return after.exists() and not (before.exists() and contents[0] == contents[1])
 
 
 def _covered(target: str, stacks: Sequence[str]) -> Sequence[str]:

@@ -272,9 +272,13 @@ class RemoteProgram(Program):
 
 
 def _forward_to(sockets: Path, request: language_pb2.RunRequest) -> language_pb2.RunRequest:
-    """Return a request for the process behind the sockets, from which nobody tells that it is a preview."""
+    """Return a request for the process behind the sockets, from which nobody tells that it is a preview.
+
+    It has the settings only once, in `config`, where a further run exchanges the secret ones.
+    """
     forwarded = language_pb2.RunRequest()
     forwarded.CopyFrom(request)
+    forwarded.ClearField("configPropertyMap")
     services = sockets / SERVICES
     forwarded.monitor_address = f"unix:{services / MONITOR}"
     forwarded.args[0] = f"unix:{services / ENGINE}"

@@ -405,6 +405,10 @@ def test_every_file_that_differs_and_has_no_effect_is_named(trees: Trees) -> Non
     changed = find_changed(trees)
     assert {Path("LICENSE/__init__.py"), Path("LICENSE/run.sh")} == changed
     assert find_without_effect(changed, trees) == ["LICENSE", "docs/data.txt", "docs/setup.sh"]
+    (head / "review" / "waivers.yaml").unlink()
+    (head / "review" / "waivers.yaml").mkdir()
+    (head / "review" / "waivers.yaml" / "run.sh").write_text("")
+    assert Path("review/waivers.yaml/run.sh") in find_changed(trees)
     (head / "docs" / "a.pyc").write_text("")
     assert "docs/a.pyc" not in find_without_effect(changed, trees)
 

@@ -445,6 +445,15 @@ def test_a_waiver_that_becomes_valid_later_is_a_finding_today(
     assert not [*guard_findings.find_wider_waivers(["dev"], tmp_path / "head", tmp_path / "head")]
 
 
+def test_a_folder_in_place_of_the_waivers_is_a_finding_once(tmp_path: Path) -> None:
+    base, head = tmp_path / "base", tmp_path / "head"
+    (base / "review").mkdir(parents=True)
+    (base / "review" / "waivers.yaml").write_text("[]\n")
+    (head / "review" / "waivers.yaml").mkdir(parents=True)
+    assert [finding.blocks for finding in guard_findings.find_wider_waivers(["dev"], base, head)] == [True]
+    assert not [*guard_findings.find_wider_waivers(["dev"], head, head)]
+
+
 def test_other_targets_of_a_waiver_that_is_not_yet_valid_are_a_finding(tmp_path: Path) -> None:
     for side, target in (("base", DEV), ("head", "urn:pulumi:*::*::*::*")):
         (tmp_path / side / "review").mkdir(parents=True)

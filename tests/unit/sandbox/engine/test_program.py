@@ -64,12 +64,14 @@ def test_a_program_knows_no_preview_and_fails_if_its_process_or_its_calls_have_n
         thread = threading.Thread(target=serve)
         thread.start()
         request = language_pb2.RunRequest(monitor_address="127.0.0.1:1", args=["127.0.0.1:1"], dryRun=True)
+        request.configPropertyMap["a:password"] = "x"
         program = RemoteProgram(sockets, sockets / "failed")
         assert program.Run(request, None) == language_pb2.RunResponse(error=error)
         thread.join()
         program.wait()
         assert program.error == error, "the engine may ignore the error in the response"
     assert not any(request.dryRun for request in requests), "the program does not learn that it is previewed"
+    assert not any(request.configPropertyMap for request in requests), "a further run exchanges `config` only"
 
 
 def test_the_end_of_a_program_that_the_engine_stopped_is_no_error(sockets: Path) -> None:
