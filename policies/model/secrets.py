@@ -56,7 +56,7 @@ _HARMLESS = re.compile(
     r"|~|true|false|yes|no|on|off|none|null|0|1|(/[a-z0-9._-]+)+|\$\([\w.-]+\)", re.IGNORECASE
 )
 """An empty string, null in YAML, a boolean, a file path, or a reference to another variable."""
-_PATH = re.compile(r"[a-z0-9._-]+(/[a-z0-9._-]+)+")
+_PATH = re.compile(r"\A[a-z0-9._-]+(/[a-z0-9._-]+)+")
 """The name of a secret in a store, such as shop/db, as a setting that ends in ID has it."""
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?[a-z]{0,2}")
 """A number, perhaps with a unit, such as 4096 or 30s."""

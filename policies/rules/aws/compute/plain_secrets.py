@@ -145,7 +145,7 @@ _MEMBER = re.compile(r"""(?<![\w"'])["']?([A-Za-z_]\w{0,99})["']?[ \t]*:[ \t]+["
 """A member of an object in YAML or JSON, in a text that is not read."""
 
 _NAMES_OF_SECRETS = re.compile(
-    r"^([ \t]*)(?:secrets-manager|parameter-store):.*\n(?:(?:\1[ \t]+.*)?\n)*", re.MULTILINE
+    r"^([ \t]*)(?:secrets-manager|parameter-store):.*\n(?:(?:\1[ \t].*)?\n)*", re.MULTILINE
 )
 """The variables that only name a secret (CodeBuild user guide, build-spec-ref)."""
 
