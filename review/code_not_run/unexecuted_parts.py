@@ -81,11 +81,11 @@ class _Search:
 
     def run(self) -> Iterator[Unexecuted]:
         """Yield the outermost parts. Chains of operators may be longer than the limit of nested calls."""
-        pending: list[tuple[ast.AST, str, tuple[Lines, ...], int]] = [(self._module, "", (), 1)]
+        pending: list[tuple[ast.AST, str, tuple[Lines, ...], Lines]] = [(self._module, "", (), (1, 0))]
         while pending:
-            node, scope, outer, start = pending.pop()
+            node, scope, outer, before = pending.pop()
             if isinstance(node, ast.stmt):
-                start = first_line(node)
+                before = first_line(node), 0
             omitted: list[ast.stmt] = []
             if isinstance(node, DEFINITIONS):
                 scope = f"{scope}.{node.name}" if scope else node.name
@@ -103,13 +103,17 @@ class _Search:
                 if is_executed and self._is_kept(child):
                     continue
                 headers = (*outer, *_headers(node, child), *last_statements.get(id(child), ()))
+                start, end = before
+                if isinstance(node, ast.Assign | ast.AnnAssign) and child is not node.value:
+                    end = _last_line(node)  # Python evaluates the value first.
                 if is_executed:
                     is_inner = isinstance(child, INNER)
-                    pending.append((child, scope, headers if is_inner else (), start))
+                    pending.append((child, scope, headers if is_inner else (), (start, end)))
                 elif isinstance(child, ast.stmt | ast.expr) and not self._has_no_effect(node, child):
                     lines = first_line(child), child.end_lineno or child.lineno
                     if id(child) in self._operations:
-                        headers = (*headers, (start, child.lineno))  # What is before it has stopped.
+                        # What is before it has stopped.
+                        headers = (*headers, (start, max(child.lineno, end)))
                     yield Unexecuted(lines, self._text(child), scope, headers)
 
     def _is_kept(self, node: ast.AST) -> bool:

@@ -362,6 +362,18 @@ def test_old_code_counts_after_a_changed_statement_that_stops(line: str, review:
     assert text.startswith(f"__main__.py:6-{last}: ")
 
 
+@pytest.mark.parametrize("target", ["d[{}]", "a, d[{}]", "a = d[{}]", "(a, *d[{}])", "d[{}]: int"])
+def test_an_old_target_counts_if_the_value_after_it_is_changed(target: str, review: Review) -> None:
+    """Python evaluates the value first."""
+    before = "import contextlib\nd = {}\nwith contextlib.suppress(KeyError):\n    " + target.format(
+        "\n        declare(1)\n    "
+    )
+    before += " = (\n        'ab'\n    )"
+    [text] = messages(review(before, before.replace("'ab'", "{}[1]")))
+    assert text.startswith("__main__.py:6-8: ")
+    assert messages(review(before, before.replace("'ab'", "'cd'"))) == []
+
+
 def test_a_finding_has_the_function_and_the_line(review: Review) -> None:
     [finding] = review(
         "", "class A:\n    def b(self):\n        if no():\n            declare('dev')\nA().b()"
