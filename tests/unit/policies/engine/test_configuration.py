@@ -1,6 +1,7 @@
 """Tests of the rules' settings: valid defaults, and messages with a remedy for meaningless settings."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,9 @@ from tests.support.rows import each_row
 
 OPTIONS = [(rule.name, key, option) for rule in RULES for key, option in rule.options.items()]
 CONFIG = Path(__file__).parents[4] / "policies" / "config"
+CLOSING = re.compile(
+    r"tls-|pod-security-|.*-secret-in-|.*-port-open-to-world|container-privileged|security-group-prefix-list-"
+)
 CEILING = "workload-limit-above-ceiling"
 TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
@@ -94,7 +98,7 @@ def test_the_file_of_each_stack_is_accepted(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "stg"])
-@each_row("name", [rule.name for rule in RULES if rule.name.startswith(("tls-", "pod-security-"))])
+@each_row("name", [rule.name for rule in RULES if CLOSING.match(rule.name)])
 def test_policies_that_keep_an_environment_closed_are_mandatory_in_every_stack(stack: str, name: str) -> None:
     """Compare with docs/decisions/0008-policy-levels.md; prod uses the defaults of the rules."""
     config = json.loads((CONFIG / f"{stack}.json").read_text())
