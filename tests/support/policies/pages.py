@@ -131,13 +131,18 @@ def _written(value: Any) -> Any:
 
 
 def examples(rule: Rule) -> tuple[Case, Case]:
-    """Return a violation of a rule and a case that passes, with a resource of the same type if possible."""
+    """Return a violation of a rule and a case that passes, of the same type and options if possible."""
     usable = [case for case in cases() if case.rule == rule.name and _is_plain(case)]
     usable.sort(key=lambda case: bool(case.options))
     wrong = next(case for case in usable if case.verdict == "violation")
     passing = [case for case in usable if case.verdict in ("pass", "not applicable")]
     passing.sort(
-        key=lambda case: (case.verdict != "pass", case.type != wrong.type, not _has_properties(case))
+        key=lambda case: (
+            case.verdict != "pass",
+            case.type != wrong.type,
+            case.options != wrong.options,
+            not _has_properties(case),
+        )
     )
     return wrong, passing[0]
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from policies.engine import controls
-from policies.engine.catalog import RULES
+from policies.engine.catalog import BY_NAME, RULES
 from policies.engine.documentation import render
 from tests.support.policies import pages
 from tests.support.policies.truth import cases
@@ -74,6 +75,12 @@ def test_the_examples_of_a_page_are_rows_of_the_truth_table_with_both_verdicts()
         wrong, right = pages.examples(rule)
         assert wrong.evaluate()[0] == "violation", rule.name
         assert right.evaluate()[0] in ("pass", "not applicable"), rule.name
+
+
+@pytest.mark.parametrize("name", ["eks-administrator-unknown", "iam-trust-other-repository"])
+def test_the_right_example_has_the_options_of_the_wrong_one(name: str) -> None:
+    wrong, right = pages.examples(BY_NAME[name])
+    assert wrong.options and right.options == wrong.options
 
 
 def test_an_installed_pack_needs_the_versions_that_the_program_needs() -> None:
