@@ -6,7 +6,7 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Options, Resource, Verdicts, expected
 from policies.engine.topics import EC2
-from policies.model.aws.container_documents import DOCUMENTS, JOB, TASK, members
+from policies.model.aws.container_documents import DOCUMENTS, JOB, PODS, TASK, members
 from policies.model.aws.iam_documents import reached
 from policies.model.checks import guarded
 from policies.model.property_values import Value
@@ -27,9 +27,8 @@ def privileged(resource: Resource, _: Options) -> Verdicts:
     if resource.type == TASK:
         yield from guarded(_own_processes(resource["pidMode"]))
     else:
-        pods = "eksProperties.podProperties"
-        for path in ("containers", "initContainers"):
-            for value in reached(resource.props, f"{pods}.{path}.securityContext.privileged"):
+        for path in PODS:
+            for value in reached(resource.props, f"{path}.securityContext.privileged"):
                 yield from guarded(_unprivileged(value))
 
 
@@ -37,8 +36,9 @@ def _containers(document: Value, paths: Iterable[str]) -> Verdicts:
     if document.absent or document.secret:
         return  # container-secret-in-environment refuses a secret document
     for path in paths:
-        for value in members(document.json(), f"{path}.privileged"):
-            yield from guarded(_unprivileged(value))
+        for name in ("privileged", "securityContext.privileged"):
+            for value in members(document.json(), f"{path}.{name}"):
+                yield from guarded(_unprivileged(value))
 
 
 def _unprivileged(value: Value) -> Verdicts:

@@ -10,7 +10,8 @@ from pulumi_policy import Severity
 
 from policies.engine.rule import Finding, Options, Resource, Verdicts
 from policies.engine.topics import EC2
-from policies.model.aws.container_documents import DOCUMENTS, members
+from policies.model.aws.container_documents import DOCUMENTS, JOB, PODS, members
+from policies.model.aws.iam_documents import reached
 from policies.model.checks import guarded
 from policies.model.property_values import Value
 from policies.model.secrets import holds_secret, is_secret, names_secret
@@ -246,6 +247,13 @@ def container_environment(resource: Resource, _: Options) -> Verdicts:
     """Refuse secrets in the variables of ECS and Batch containers, which the console and the API show."""
     for name, paths in DOCUMENTS[resource.type].items():
         yield from guarded(_containers(resource[name], paths))
+    if resource.type == JOB:
+        for path in PODS:
+            for variable in reached(resource.props, f"{path}.envs"):
+                yield from guarded(_container_variable(variable, _OF_POD))
+
+
+_OF_POD = "read it from a Secret in a volume of the pod instead"
 
 
 def _containers(document: Value, paths: Iterable[str]) -> Verdicts:
@@ -256,8 +264,9 @@ def _containers(document: Value, paths: Iterable[str]) -> Verdicts:
         yield Finding(document.path, "[secret]", remedy)
         return
     for path in paths:
-        for variable in members(document.json(), f"{path}.environment"):
-            yield from guarded(_container_variable(variable, remedy))
+        for name, of_name in (("environment", remedy), ("env", _OF_POD)):
+            for variable in members(document.json(), f"{path}.{name}"):
+                yield from guarded(_container_variable(variable, of_name))
 
 
 def _container_variable(variable: Value, remedy: str) -> Verdicts:
