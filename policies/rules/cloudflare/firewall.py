@@ -124,22 +124,24 @@ def _hosts(stack: Stack, zones: Zones) -> frozenset[str]:
         for record in stack.of(RECORDS)
         if record["name"].known and record["type"].known and record["type"].text() in ("A", "AAAA", "CNAME")
     )
-    hosts = frozenset(name.lower() for name in names if name)
+    hosts = frozenset(name.lower().removesuffix(".") for name in names if name)
     apexes = (zone["name"].text() for zone in zones.declared if zone["name"].known)
-    return hosts | {name.lower() for name in apexes if name and APEX in hosts}
+    return hosts | {name.lower().removesuffix(".") for name in apexes if name and APEX in hosts}
 
 
 def _is_published(spared: str, hosts: frozenset[str]) -> bool:
     """Return True if the stack may publish a host, or one with a beginning that ends with a star.
 
-    The name of a record is complete, or relative to its zone. Its first label may be a wildcard.
+    The name of a record is complete, or relative to its zone. Its first label may be a wildcard, also the
+    only one.
     """
     if spared in hosts or (APEX in hosts and spared.count(".") + 1 == LABELS_OF_APEX):
         return True
     if spared.endswith("*"):
-        return any(host.startswith((spared[:-1], "*.")) or host == APEX for host in hosts)
+        return any(host.startswith((spared[:-1], "*")) or host == APEX for host in hosts)
     return any(
-        spared.startswith(f"{host}.") or (host.startswith("*.") and spared.endswith(host[1:]))
+        spared.startswith(f"{host}.")
+        or (host.startswith("*") and (spared.endswith(host[1:]) or f"{host[1:]}." in spared))
         for host in hosts
     )
 
