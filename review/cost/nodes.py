@@ -301,6 +301,8 @@ def _is_known(requirement: Any) -> bool:
     if not is_map(requirement) or not is_list(requirement.get("values")):
         return False
     key, values = requirement.get("key"), requirement["values"]
+    if not isinstance(key, str):
+        return False
     if key == CAPACITY:
         return requirement.get("operator") == "In" and values == ["on-demand"]
     if requirement.get("operator") in ("Gt", "Lt"):

@@ -108,10 +108,12 @@ CATEGORY, FAMILY = "eks.amazonaws.com/instance-category", "eks.amazonaws.com/ins
         (CATEGORY, "Exists", None, None),
         (CATEGORY, "Gt", ["3"], None),
         (nodes.GENERATION, "Gt", ["x"], None),
+        ([CATEGORY], "In", ["m"], None),
+        ({}, "In", ["m"], None),
     ],
 )
 def test_the_requirements_of_a_pool_decide_about_the_type(
-    key: str, operator: str, values: list[str] | None, expected: str | None
+    key: Any, operator: str, values: list[str] | None, expected: str | None
 ) -> None:
     requirement = {"key": key, "operator": operator} | ({} if values is None else {"values": values})
     planned = nodes.plan([*pool([*AMD, requirement]), deployment()], 0.0, TABLE, HOME)
