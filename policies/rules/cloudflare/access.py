@@ -41,15 +41,21 @@ COUNTRY = "geo"
 NETWORK = "ip"
 
 PUBLIC_MAIL = re.compile(
-    r"(?:aol|gmail|gmx|hotmail|live|outlook|protonmail|yahoo|yandex)\.(?:com?\.)?[a-z]{2,3}"
+    r"(?:aol|gmail|gmx|hotmail|live|outlook|protonmail|yahoo|yandex)\.(?:com|net|com\.co|(?:com?\.)?"
+    r"(?:ae|ar|at|au|be|br|by|ca|ch|cl|cn|cz|de|dk|es|eu|fi|fr|gr|hk|hu|id|ie|il|in|it|jp|kr|kz|li|lv|mx|my"
+    r"|nl|no|nz|ph|pk|pl|pt|ro|rs|ru|se|sg|sk|th|tr|tw|ua|uk|us|uz|vn|za))"
     r"|(?:126|163|fastmail|googlemail|hushmail|icloud|inbox|mac|mail|me|msn|naver|qq)\.com"
-    r"|(?:rocketmail|ymail|zoho)\.com"
+    r"|(?:au|duck|rocketmail|tuta|tutanota|ymail|zoho)\.com"
     r"|(?:bk|inbox|list|mail|rambler|ya)\.ru|(?:freenet|t-online|web)\.de|(?:interia|wp)\.pl"
+    r"|(?:docomo|ezweb|softbank|ymobile)\.ne\.jp|i\.softbank\.jp"
     r"|laposte\.net|libero\.it|seznam\.cz|(?:pm|proton)\.me"
 )
 """Pattern of the domains of large providers where everybody gets an address.
 
-Source: willwhite/freemail, data/free.txt. The last two are Proton's.
+Source: willwhite/freemail, data/free.txt. Of the domains that the first ones have in many countries, only
+those of countries count: live.tv, for example, may be a company's. Besides, Proton's, those of Japan's mobile
+carriers (hep.eiz.jp/article/what-is-carrier-mail), Tuta's (tuta.com/support) and DuckDuckGo's
+(duckduckgo.com/email).
 """
 
 _ADDRESSES = "name single addresses in email, or let requires name a group"
