@@ -127,9 +127,12 @@ def _names_subject(pattern: str) -> bool:
     return bool(_SUBJECT.fullmatch(_KIND.sub("", pattern)))
 
 
-_GITHUB_ISSUER = re.compile(r"token\.actions\.githubusercontent\.com(/[\w.-]+)?")
+_GITHUB_ISSUER = re.compile(
+    r"token\.actions\.(?:githubusercontent|[\w-]+\.ghe)\.com(/[\w.-]+)?|\A[\w.:-]+/_services/token(/[\w.-]+)?"
+)
 """The issuer of GitHub Actions, also that of an enterprise (GitHub docs, "REST API endpoints for GitHub
-Actions OIDC", custom issuer)."""
+Actions OIDC", custom issuer), of one on GHE.com ("Feature overview for GitHub Enterprise Cloud with data
+residency") and of a GitHub Enterprise Server ("OpenID Connect reference": `iss`)."""
 
 _ID = re.compile(r"@\d+\Z")
 """The ID of an owner or a repository in `sub`, which is behind its name since 2026 (GitHub changelog,
