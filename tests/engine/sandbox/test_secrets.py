@@ -150,6 +150,7 @@ pulumi.export("length", pulumi.Output.unsecret(password).apply(lambda text: text
     assert [(row["computed"], row.get("hash")) for row in rows] == [
         ("pipe-dev", None),
         ("digits", ["text"]),
+        ("marked", ["later", "value"]),
         ("reversed", ["text"]),
     ]
 
