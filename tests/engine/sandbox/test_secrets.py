@@ -124,7 +124,7 @@ def test_a_preview_shows_what_the_program_computes_from_a_secret(project: Projec
             """
 text = config.require("password")
 Thing("whole", {"text": text, "basic": base64.b64encode(f"user:{text}".encode()).decode()})
-Thing("marked", {"text": pulumi.Output.secret(text[::-1]), "later": password.apply(lambda text: text[1:])})
+Thing("marked", {"text": pulumi.Output.secret(text[::-2]), "later": password.apply(lambda text: text[1:])})
 Thing("reversed", {"size": 3, "text": text[::-1]})
 Thing("digits", {"size": 3, "text": text[:20]})
 pulumi.export("length", pulumi.Output.unsecret(password).apply(lambda text: text[0]))
@@ -151,6 +151,7 @@ pulumi.export("length", pulumi.Output.unsecret(password).apply(lambda text: text
         ("pipe-dev", None),
         ("digits", ["text"]),
         ("marked", ["later", "value"]),
+        ("marked", ["text", "value"]),
         ("reversed", ["text"]),
     ]
 
