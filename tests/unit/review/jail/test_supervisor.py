@@ -29,6 +29,9 @@ ROOT = Path(__file__).parents[4]
 COMPLETED = f"import json; print({json.dumps(asdict(messages.Completed(samples.report())))!r}, flush=True)"
 """Program that sends a report."""
 
+INTERRUPTED = "import os, signal; signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2)"
+"""Program that is interrupted, also if the caller ignores interrupts, as a job in the background does."""
+
 
 PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
 """Program that runs another one in a process of its own, since that of the evaluation does not count."""
@@ -64,7 +67,7 @@ def test_the_request_arrives_on_standard_input(tmp_path: Path) -> None:
         ("exit(0)", "ended with 0 and without a valid report"),
         ("raise ValueError('broken')", "(?s)ended with 1 and without a valid report.*ValueError: broken"),
         (f"{COMPLETED}; exit(1)", "ended with 1 and without a valid report"),
-        (f"{COMPLETED}; import os; os.kill(os.getpid(), 2)", "and without a valid report"),
+        (f"{COMPLETED}; {INTERRUPTED}", "and without a valid report"),
     ],
 )
 def test_only_the_report_of_a_successful_evaluation_counts(
