@@ -846,7 +846,7 @@ def test_a_secret_hides_no_place_and_no_literal_and_is_masked_where_it_is_not_ma
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
     values = {("value-unknown", "local"), ("value-unknown", "kept")}
-    assert blocking == {("object-shared", "disks"), *values}
+    assert blocking == {("object-shared", "disks"), ("ssm-secret-in-parameter", "published"), *values}
     shown = {
         (change["name"], item["path"]): item["after"]
         for change in report["changes"]
