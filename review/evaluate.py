@@ -326,6 +326,10 @@ def run(
         (stack_folder(work, stack) / "trouble").write_text(reason)
         send(Line(f"{stack}: {side} {reason}"))
 
+    def run_side(stack: str, side: str, served: Path | None, further: _FurtherRuns = NO_FURTHER_RUNS) -> None:
+        folder, seconds = stack_folder(work, stack), deadline - time.monotonic()
+        _run_side(stack, side, trees, folder, seconds, served, salt, servers, further)
+
     def evaluate_stack(stack: str) -> None:
         folder = stack_folder(work, stack)
         folder.mkdir(parents=True, exist_ok=True)
@@ -343,44 +347,25 @@ def run(
                     of_stack = sockets.get(stack, {})
                     others = of_stack.get(WITHOUT_SECRETS) if stack in with_other_secrets else None
                     further = _FurtherRuns(of_stack.get(AGAIN), recorded, others)
-                seconds = deadline - time.monotonic()
-                _run_side(stack, side, trees, folder, seconds, served, salt, servers, further)
+                run_side(stack, side, served, further)
                 done = _read_run(side, tree, folder, trees[0])
                 failed = done if side == "base" and done and done.errors else None
                 if failed and (names := _unset_secrets(stack, tree, project)):
                     shutil.rmtree(folder)
                     folder.mkdir()
                     _invent(names, folder, failed.errors)
-                    _run_side(stack, side, trees, folder, deadline - time.monotonic(), served, salt, servers)
+                    run_side(stack, side, served)
                     done = _read_run(side, tree, folder, trees[0])
                 runs[stack][side] = done
                 if served and (served / ANALYZER).exists():
                     _judge(stack, tree, folder, served, deadline - time.monotonic())
                 if side == "head" and _has_unknown(done):
                     served = sockets.get(stack, {}).get("base")
-                    _run_side(
-                        stack,
-                        CONTROL,
-                        trees,
-                        folder,
-                        deadline - time.monotonic(),
-                        served,
-                        salt,
-                        servers,
-                    )
+                    run_side(stack, CONTROL, served)
                 # This run removes the secrets from the copy of the stack file, so it is the last one.
                 if side == "head" and _invented(folder):
                     served = sockets.get(stack, {}).get(WITHOUT_SECRETS)
-                    _run_side(
-                        stack,
-                        WITHOUT_SECRETS,
-                        trees,
-                        folder,
-                        deadline - time.monotonic(),
-                        served,
-                        salt,
-                        servers,
-                    )
+                    run_side(stack, WITHOUT_SECRETS, served)
             except subprocess.TimeoutExpired:
                 stop(stack, side)
                 break
@@ -395,7 +380,7 @@ def run(
             _invent(_unset_secrets(stack, trees[0], project), folder)
         served = sockets.get(stack, {}).get("base")
         try:
-            _run_side(stack, NEIGHBOUR, trees, folder, deadline - time.monotonic(), served, salt, servers)
+            run_side(stack, NEIGHBOUR, served)
         except subprocess.TimeoutExpired:
             stop(stack, "base")
         else:
@@ -467,8 +452,8 @@ def _run_side(
     seconds: float,
     sockets: Path | None,
     salt: str,
-    servers: _Servers | None = None,
-    further: _FurtherRuns = NO_FURTHER_RUNS,
+    servers: _Servers | None,
+    further: _FurtherRuns,
 ) -> None:
     """Run the sandbox's command for a side or CONTROL, and copy its files.
 
