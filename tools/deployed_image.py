@@ -56,7 +56,7 @@ def _api(text: str) -> Iterator[tuple[str, int, str | None]]:
     is_api = False
     for number, line in enumerate(text.splitlines()):
         match = LINE.fullmatch(line)
-        if match and match["key"] and len(match["indent"]) <= 2:
-            is_api = match["key"] == API
+        if match and (match["key"] or match["item"]) and len(match["indent"]) <= 2:
+            is_api = match["key"] == API and not match["item"]
         elif match and match["key"] and is_api and len(match["indent"]) == 4 and not match["item"]:
             yield match["key"], number, match["value"]

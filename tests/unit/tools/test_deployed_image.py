@@ -74,6 +74,21 @@ TRICKS: list[tuple[str, str, str]] = [
         "  pipe:api: { image: theirs }\n  pipe:other:\n",
         "pipe:api has 0 lines `    image: VALUE` instead of one",
     ),
+    (
+        API + IMAGE,
+        "  pipe:api: { image: theirs/api@sha256:1 }\n  other:list:\n  - pipe:api:\n" + IMAGE,
+        "pipe:api has 0 lines `    image: VALUE` instead of one",
+    ),
+    (
+        API + IMAGE,
+        "  pipe:api: { image: theirs/api@sha256:1 }\n  other:list:\n  - pipe:api: x\n" + IMAGE,
+        "pipe:api has 0 lines `    image: VALUE` instead of one",
+    ),
+    (
+        IMAGE,
+        "  - \n" + IMAGE,
+        "pipe:api has 0 lines `    image: VALUE` instead of one",
+    ),
     (API, "  pipe:config:api:\n    image: theirs\n" + API, f"line 14 {INCOMPLETE}"),
     (
         API,
