@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     tree = Path(args.tree).resolve()
+    repository = Path(args.repository).resolve()
     folder = output.prepare(Path(args.output), tree) if args.output else None
     with Status() as status, memory_limit(), time_limit((args.minutes + GRACE_MINUTES) * 60):
         if args.events:
@@ -65,9 +66,9 @@ def _run(args: argparse.Namespace) -> int:
             # Other line breaks, such as U+2028, are parts of a value.
             text = Path(args.mask).read_text() if args.mask else ""
             secrets = [line for line in text.split("\n") if line]
-            report = evaluate.report_preview(map(Path, args.events), tree, secrets, describe_head(tree))
+            head = describe_head(tree, repository)
+            report = evaluate.report_preview(map(Path, args.events), tree, secrets, head)
         else:
-            repository = Path(args.repository).resolve()
             options = Options(
                 tree,
                 repository,

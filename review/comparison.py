@@ -69,7 +69,7 @@ def compare(options: Options, status: Status) -> Report:
     is_own = tree == repository
     commit, base = find_base(repository, options.base, merge_base=is_own and not options.merge)
     merge = Merge.find(repository, commit, options.merge) if options.merge else None
-    head = merge.description if merge else describe_head(tree) if is_own else f"tree {tree.name}"
+    head = merge.description if merge else describe_head(tree, repository)
     names = base, head
     status.activity("looking for the engine")
     with redirect_stdout(sys.stderr):  # Standard output contains only the report.
@@ -246,8 +246,13 @@ def _merge_bases(repository: Path, base: str, commit: str) -> list[str]:
         return []
 
 
-def describe_head(tree: Path) -> str:
-    """Return a description of the working tree: its commit, and a remark if the tree has changes."""
+def describe_head(tree: Path, repository: Path) -> str:
+    """Return the commit of a trusted repository's working tree, and whether the tree has changes.
+
+    Another tree has only a name, since git would execute filters of that tree's own configuration.
+    """
+    if tree != repository:
+        return f"tree {tree.name}"
     changed = snapshot.git(tree, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
     commit = snapshot.git(tree, "rev-parse", "HEAD").decode()[:9]
     return f"working tree ({commit}{', with changes' if changed else ''})"

@@ -177,7 +177,7 @@ def _report_preview(reports: Path, *files: str) -> "subprocess.CompletedProcess[
         for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "head"]):
             subprocess.run(["git", *identity, *arguments], cwd=head, check=True)
     paths = [work / file for file in files]
-    command = [sys.executable, "-m", "review", "--tree", head, "--events", *paths]
+    command = [sys.executable, "-m", "review", "--tree", head, "--repository", head, "--events", *paths]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

@@ -75,6 +75,17 @@ def test_a_strangers_tree_is_copied_without_its_git_configuration(
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_strangers_tree_is_named_without_its_git_configuration(
+    trusted: Path, stranger: Path, tmp_path: Path
+) -> None:
+    for tree in (trusted, stranger):
+        (tree / "api.py").write_text("2\n")
+    newest = git(trusted, "rev-parse", "HEAD")
+    assert comparison.describe_head(trusted, trusted) == f"working tree ({newest[:9]}, with changes)"
+    assert comparison.describe_head(stranger, trusted) == "tree stranger"
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:
     index = stranger / ".git" / "index"
     index.rename(tmp_path / "index")
