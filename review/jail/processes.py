@@ -1,6 +1,7 @@
 """Commands of a review's processes, each in an isolation of its own."""
 
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -90,8 +91,8 @@ class Processes:
 
         With `policies`, the tree's policy pack gets a process as well.
         """
-        number = sum(map(len, self.sockets.values()))
-        sockets = self._root / SOCKETS / str(number)
+        run = secrets.token_hex(4)  # A number would tell a program which of its runs this is.
+        sockets = self._root / SOCKETS / run
         services = sockets / SERVICES
         services.mkdir(parents=True)
         self.sockets.setdefault(stack, {})[side] = sockets
@@ -101,7 +102,7 @@ class Processes:
         if policies:
             modules.append(("review.jail.guard", tree, ANALYZER, [tree]))
         for module, folder, name, readable in modules:
-            home = self._root / f"{name}-{number}"
+            home = self._root / f"{name}-{run}"
             home.mkdir()
             listener = self._listen(sockets / name)
             access = _Access(readable, descriptors=[listener], work_bytes=UNTRUSTED_BYTES)

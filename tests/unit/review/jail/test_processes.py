@@ -35,3 +35,14 @@ def test_the_sockets_listen_whatever_the_length_of_the_folder(
         assert len(processes.commands) == 3
     assert folder.is_relative_to(root) == (length == 10)
     assert not folder.exists() or length == 10
+
+
+def test_the_paths_of_a_program_do_not_tell_which_run_it_is(tmp_path: Path) -> None:
+    def paths(root: Path) -> set[str]:
+        root.mkdir()
+        with Processes(root, tmp_path, Path("/usr/bin/pulumi"), isolated=False) as processes:
+            for side in ("base", "head", "again"):
+                processes.add("dev", side, tmp_path, tmp_path)
+            return {command.environment["HOME"].rsplit("/", 1)[1] for command in processes.commands}
+
+    assert len(paths(tmp_path / "1") | paths(tmp_path / "2")) == 6
