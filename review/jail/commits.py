@@ -76,9 +76,11 @@ def _remote_branches(repository: Path, name: str) -> list[str]:
 
 
 def _resolve(repository: Path, revision: str) -> str | None:
-    """Return the object that git finds for a revision."""
+    """Return the object that git finds for a revision; None if git refuses it."""
     try:
         verify = ("rev-parse", "-q", "--verify", "--end-of-options", revision)
         return snapshot.git(repository, *verify).decode().strip()
-    except snapshot.GitFailure:
+    except snapshot.GitFailure as failure:
+        if failure.code < 0:
+            raise
         return None

@@ -10,15 +10,16 @@ import io
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
 
+from review.jail.index import read_entries
 from review.jail.regular_files import kind, link_target, read_bytes
 from sandbox.errors import CommandError
 
@@ -73,10 +74,12 @@ push refs could push one for a commit of main.
 
 
 class GitFailure(CommandError):
-    """A failure of a git command, with its exit code."""
+    """A failure of a git command, with its exit code, or the negative number of the signal that ended it."""
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
+    def __init__(self, tree: Path, command: str, message: str, code: int) -> None:
+        if code < 0:
+            message = f"{message} (ended by signal {-code}: {signal.strsignal(-code)})".lstrip()
+        super().__init__(f"{tree} cannot be reviewed: git {command}: {message or f'failed with {code}'}")
         self.code = code
 
 
@@ -208,32 +211,30 @@ def _goes_up_from_folders(link: Path, target: str) -> bool:
 
 def copy_tracked(tree: Path, to: Path) -> Snapshot:
     """Copy the tracked files of a working tree with their current content."""
-    return _copy_listed(tree, git(tree, *LIST_INDEX), to)
+    entries = _entries(git(tree, *LIST_INDEX))
+    return _copy_listed(tree, {name: (mode, digest) for (mode, digest, _), name in entries}, to)
 
 
 def copy_indexed(tree: Path, to: Path) -> Snapshot:
     """Copy the files in the index of a working tree that is not trusted, with their current content.
 
-    Git reads a copy of the index in an empty repository, and thus none of the tree's own configuration. Raise
-    CommandError if the tree has no index of its own.
+    Git reads nothing of the tree. Raise CommandError if the tree has no index of its own.
     """
-    index = tree / ".git" / "index"
-    with tempfile.TemporaryDirectory(prefix="index-") as folder:
-        repository = Path(folder)
-        subprocess.run([*GIT, "init", "-q", "--bare", repository], check=True, stdout=subprocess.DEVNULL)
-        try:
-            (repository / "index").write_bytes(read_bytes(index))
-        except OSError as error:
-            raise CommandError(
-                f"{tree} has no readable .git/index ({error.strerror}): name the top folder of a clone."
-            ) from None
-        listing = git(repository, *LIST_INDEX)
-    return _copy_listed(tree, listing, to)
+    entries: dict[str, tuple[str, str]] = {}
+    try:
+        for mode, digest, name in read_entries(read_bytes(tree / ".git" / "index")):
+            entries[name] = mode, digest
+            if len(entries) > MOST_FILES:
+                raise CommandError(_too_many())
+    except OSError as error:
+        raise CommandError(
+            f"{tree} has no readable .git/index ({error.strerror}): name the top folder of a clone."
+        ) from None
+    return _copy_listed(tree, entries, to)
 
 
-def _copy_listed(tree: Path, listing: bytes, to: Path) -> Snapshot:
-    """Copy the files in a listing of an index (LIST_INDEX) from a working tree."""
-    entries = {name: (mode, digest) for (mode, digest, _), name in _entries(listing)}
+def _copy_listed(tree: Path, entries: Mapping[str, tuple[str, str]], to: Path) -> Snapshot:
+    """Copy the files in an index from a working tree; `entries` has their modes and objects by name."""
     with Snapshot(to) as snapshot:
         for name, (mode, digest) in entries.items():
             if mode == SUBMODULE:
@@ -281,8 +282,9 @@ def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
                 requests.writelines(islice(waiting, REQUESTS_AHEAD))
                 requests.flush()
             received += 1
-            content = answers.read(int(answers.readline().split()[2]))
-            answers.read(1)  # a line break ends the content
+            content = _receive(answers)
+            if content is None:
+                raise GitFailure(repository, "cat-file", "", process.wait())
             if CONTROL.search(name):
                 snapshot.omit(name, CONTROL_CHARACTERS, _digest(mode == LINK, content))
             elif mode == LINK:
@@ -290,6 +292,19 @@ def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
             else:
                 snapshot.add_file(name, io.BytesIO(content), executable=mode == "100755")
     return snapshot
+
+
+def _receive(answers: IO[bytes]) -> bytes | None:
+    """Return the content that `git cat-file --batch` sends next; None if git has ended before its end.
+
+    Raise CommandError if the repository lacks the object.
+    """
+    answer = answers.readline()
+    fields = answer.split()  # the object, its type and its size
+    if answer and len(fields) != 3:
+        raise CommandError(f"git cat-file has no content: {answer.decode(errors='replace').strip()}")
+    content = answers.read(int(fields[2])) if answer else b""
+    return content if answers.read(1) else None  # a line break ends the content
 
 
 def untracked(tree: Path) -> list[str]:
@@ -310,7 +325,7 @@ def git(tree: Path, *arguments: str) -> bytes:
         ) from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise GitFailure(f"{tree} cannot be reviewed: git {arguments[0]}: {message}", done.returncode)
+        raise GitFailure(tree, arguments[0], message, done.returncode)
     return done.stdout
 
 
@@ -333,8 +348,7 @@ def list_files(repository: Path, commit: str) -> bytes:
             process.kill()
             raise CommandError(_too_many())
     if process.returncode:
-        message = f"{repository} cannot be reviewed: git ls-tree {commit} failed."
-        raise GitFailure(message, process.returncode)
+        raise GitFailure(repository, f"ls-tree {commit}", "", process.returncode)
     for (*_, size), name in _entries(listing):
         if size.isdigit() and int(size) > LARGEST_FILE:  # A submodule has no size.
             raise CommandError(_too_large(name))

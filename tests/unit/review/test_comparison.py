@@ -1,5 +1,7 @@
 """Tests of base and head: commits of a trusted repository, and trees that are not trusted."""
 
+import hashlib
+import struct
 import subprocess
 from pathlib import Path
 
@@ -84,6 +86,26 @@ def test_a_strangers_tree_is_named_without_its_git_configuration(
     assert comparison.describe_head(trusted, trusted) == f"working tree ({newest[:9]}, with changes)"
     assert comparison.describe_head(stranger, trusted) == "tree stranger"
     assert not (tmp_path / "ran").exists()
+
+
+def test_git_reads_nothing_of_a_strangers_tree(
+    stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage the index as git does not expect it, and take git away."""
+    index = stranger / ".git" / "index"
+    content = index.read_bytes()[:-20] + struct.pack(">4sI", b"UNTR", 40) + b"\xff" * 40
+    index.write_bytes(content + hashlib.sha1(content).digest())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    copy = snapshot.copy_indexed(stranger, tmp_path / "copy").folder
+    assert sorted(file.name for file in copy.iterdir()) == [".gitattributes", "api.py", "rule.py"]
+
+
+def test_a_strangers_tree_with_too_many_files_is_refused(
+    stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "MOST_FILES", 2)
+    with pytest.raises(CommandError, match="the tree has more than 2 files"):
+        snapshot.copy_indexed(stranger, tmp_path / "copy")
 
 
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:

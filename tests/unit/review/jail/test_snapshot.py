@@ -4,12 +4,14 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from review.comparison import find_base
 from review.jail import snapshot
+from review.jail.commits import find_commit
 from review.jail.regular_files import link_target
 from review.jail.snapshot import Snapshot, copy_code, copy_commit, copy_tracked, untracked
 from review.programs.file_states import FileState, read_state
@@ -249,6 +251,43 @@ def test_code_outside_a_repository_is_copied_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not a git repository"):
         find_base(tmp_path, "main")
+
+
+def listing(entries: bytes) -> Callable[[Path, str], bytes]:
+    """Return a function in place of `list_files` that returns these entries."""
+    return lambda _repository, _commit: entries
+
+
+def test_git_that_a_signal_ends_gives_this_as_the_reason(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=tree, text=True).strip()
+    entries = snapshot.list_files(tree, commit)
+    (tmp_path / "git").write_text("#!/bin/sh\nkill -SEGV $$\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ended = r"cannot be reviewed: git {}: \(ended by signal 11: Segmentation fault\)"
+    with pytest.raises(CommandError, match=ended.format("ls-files")):
+        copy_tracked(tree, tmp_path / "head")
+    with pytest.raises(CommandError, match=ended.format("for-each-ref")):
+        find_commit(tree, "main")
+    with pytest.raises(CommandError, match=ended.format("rev-parse")):
+        find_commit(tree, "HEAD")
+    with pytest.raises(CommandError, match=ended.format(f"ls-tree {commit}")):
+        copy_commit(tree, commit, tmp_path / "base")
+    monkeypatch.setattr(snapshot, "list_files", listing(entries))
+    (tmp_path / "git").write_text("#!/bin/sh\nread line; printf '%s blob 9\\n123' $line; kill -SEGV $$\n")
+    with pytest.raises(CommandError, match=ended.format("cat-file")):
+        copy_commit(tree, commit, tmp_path / "other-base")
+
+
+def test_a_commit_without_one_of_its_files_is_refused(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = "1" * 40
+    monkeypatch.setattr(snapshot, "list_files", listing(f"100644 blob {missing} 4\tfile\0".encode()))
+    with pytest.raises(CommandError, match=f"git cat-file has no content: {missing} missing"):
+        copy_commit(tree, "HEAD", tmp_path / "base")
 
 
 def test_a_base_that_looks_like_an_option_is_refused(tree: Path) -> None:
