@@ -175,7 +175,8 @@ class Snapshot:
         """Create the folders for the copy of a file, and return the copy's path."""
         self._count_one()
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
+        # Git allows neither of the two names in a path (gitformat-index(5)).
+        if path.is_absolute() or not path.parts or not {"..", ".git"}.isdisjoint(path.parts):
             raise CommandError(f"{name!r} is not a path inside the tree under review.")
         if len(path.parts) > DEEPEST:
             raise CommandError(

@@ -217,7 +217,9 @@ def test_a_commit_that_repeats_a_folder_without_end_is_refused(
     assert not (tmp_path / "copy").exists()
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside"])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../outside", "a/../../outside", ".git/config", "module/.git"]
+)
 def test_a_name_outside_of_the_copy_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not a path inside the tree"):
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
