@@ -286,8 +286,9 @@ def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
     outputs = stack.head.phase.outputs if stack.predicted and stack.head else {}
     for name, content in outputs.items():
         texts = [str(value) for _, value in leaves(name, content)]
-        # In the engine's events, a mask also stands for the secret settings in any other text.
-        if any(MASK in text for text in texts):
+        # In the engine's events, a mask also stands for the secret settings in any other text, and the
+        # review's own mask finds other forms of them, such as base64.
+        if any(MASK in text or stack.mark_secrets(text) != text for text in texts):
             message = "an output that is secret, so that no review shows whether it changes"
             remedy = "Export the value without a secret"
         elif any(LATER in text for text in texts):

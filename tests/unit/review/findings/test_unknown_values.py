@@ -1,5 +1,6 @@
 """Tests of values that a program hides from a preview that knows all values."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from review.findings.unknown_values import (
     find_unneeded_secrets,
 )
 from review.model import UNKNOWN
+from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import PROVIDERS, Resource
@@ -398,15 +400,17 @@ def test_another_number_of_pods_in_a_replacement_blocks_also_if_an_autoscaler_se
 def test_a_secret_or_unknown_output_blocks() -> None:
     reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
     reviewed.predicted = True
+    reviewed.mark_secrets = build_mask(["hidden-password"])
     assert reviewed.head
     outputs = {"url": "https://a", "config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
     reviewed.head.phase.outputs = outputs
-    outputs |= {"host": LATER, "hosts": ["a", f"https://{LATER}"]}
+    encoded = base64.b64encode(b"of hidden-password").decode()
+    outputs |= {"encoded": encoded, "host": LATER, "hosts": ["a", f"https://{LATER}"]}
     findings = [*find_hidden_outputs(reviewed)]
     names = [finding.name for finding in findings if finding.blocks]
-    assert names == ["output config", "output address", "output host", "output hosts"]
+    assert names == [f"output {name}" for name in ("config", "address", "encoded", "host", "hosts")]
     assert [finding.message.partition(",")[0] for finding in findings] == [
-        *["an output that is secret"] * 2,
+        *["an output that is secret"] * 3,
         *["an output that is unknown"] * 2,
     ]
 
