@@ -54,6 +54,24 @@ def mode(path: str, *order: str, default: str = "") -> Measure:
     return _number((path,), rank)
 
 
+def date(path: str) -> Measure:
+    """Return the measure of the time until which a lock keeps data; without one, it keeps nothing."""
+
+    def end(value: Any) -> float | None:
+        return 0.0 if value is None else _timestamp(value)
+
+    return _number((path,), end)
+
+
+def switch(path: str) -> Measure:
+    """Return the measure of an input with which the provider removes a lock itself, if it is on."""
+
+    def without(value: Any) -> float | None:
+        return 0.0 if value else 1.0
+
+    return _number((path,), without)
+
+
 def period(units: Mapping[str, int]) -> Measure:
     """Return the measure of the time for which a lock keeps data, by path of the values and unit in days."""
 
@@ -149,8 +167,13 @@ def _end(condition: dict[str, Any]) -> float | None:
     """Return the age or the date until which a rule locks an object, in seconds; None if it is unreadable."""
     if condition.get("type") != "Date":
         return _days(condition.get("maxAgeSeconds"), 1)
+    return _timestamp(condition.get("date"))
+
+
+def _timestamp(value: Any) -> float | None:
+    """Return a date and time in seconds; None if it is unreadable."""
     try:
-        date = datetime.fromisoformat(str(condition.get("date")))
+        time = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

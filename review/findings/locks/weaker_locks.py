@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 from review.findings.locks.measures import (
     Measure,
+    date,
     delay,
     delay_with_unit,
     mode,
     period,
     period_with_unit,
     prefix_rules,
+    switch,
 )
 from review.left_objects import find_left_object, may_be_left
 from review.model import Finding, SourceLocation, list_all
@@ -24,20 +26,23 @@ from review.stacks.stack import Stack
 NONE = "absent"
 """Text for a value that is not there."""
 
+OFF = "OFF", "NONE"
+"""Values of a root that mean that there is no lock."""
+
 
 class Lock(NamedTuple):
     """A lock that a resource is or has, and the inputs from which its strength follows.
 
     `subject` is the input that names what the lock protects; it is empty if that is the resource itself.
-    Without a value at `root`, there is no lock; an empty one stands for the whole resource. Each measure is
-    compared alone. `scopes` has the paths of what limits a lock to some objects: another limit than in the
+    Without a value at one of the `roots`, there is no lock; without roots, there always is one. Each measure
+    is compared alone. `scopes` has the paths of what limits a lock to some objects: another limit than in the
     base may leave objects without a lock. With `stays`, the lock stays if its resource is deleted. All paths
     begin at the resource.
     """
 
     effect: str
     subject: str = ""
-    root: str = ""
+    roots: Sequence[str] = ()
     measures: Sequence[Measure] = ()
     scopes: Sequence[str] = ()
     stays: bool = False
@@ -58,7 +63,7 @@ def _default_retention(root: str, subject: str = "") -> Lock:
     return Lock(
         "new objects can be deleted earlier, or by more users",
         subject,
-        root,
+        (root,),
         (
             mode(f"{root}.mode", "GOVERNANCE", "COMPLIANCE"),
             period({f"{root}.days": 1, f"{root}.years": 365}),
@@ -69,6 +74,24 @@ def _default_retention(root: str, subject: str = "") -> Lock:
 OF_BUCKET = _default_retention("rule.defaultRetention", "bucket")
 """The lock of a resource beside the bucket."""
 
+OF_OBJECT = Lock(
+    "the object can be deleted earlier, or by more users",
+    "key",
+    ("objectLockLegalHoldStatus", "objectLockMode"),
+    (
+        mode("objectLockLegalHoldStatus", "OFF", "ON", default="OFF"),
+        mode("objectLockMode", "GOVERNANCE", "COMPLIANCE"),
+        date("objectLockRetainUntilDate"),
+        # The provider then removes the legal hold before it deletes the object, and bypasses GOVERNANCE. It
+        # also bypasses it for an earlier date (hashicorp/terraform-provider-aws,
+        # internal/service/s3/object.go: resourceObjectUpdate, resourceObjectDelete; delete.go).
+        switch("forceDestroy"),
+    ),
+)
+"""The lock of an object: a legal hold, which has no end, or a retention until a date (Amazon S3 User Guide,
+"Locking objects with Object Lock").
+"""
+
 _SNAPLOCK = "snaplockConfiguration"
 
 LOCKS: Mapping[str, Lock] = {
@@ -76,6 +99,20 @@ LOCKS: Mapping[str, Lock] = {
     "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV2": OF_BUCKET,
     "aws:s3/bucket:Bucket": _default_retention("objectLockConfiguration.rule.defaultRetention"),
     "aws:s3/bucketV2:BucketV2": _default_retention("objectLockConfiguration.rules[0].defaultRetentions[0]"),
+    "aws:s3/bucketObject:BucketObject": OF_OBJECT,
+    "aws:s3/bucketObjectv2:BucketObjectv2": OF_OBJECT,
+    "aws:s3/objectCopy:ObjectCopy": OF_OBJECT,
+    # In the mode GOVERNANCE, whoever has the permission may remove the lock (Storage Gateway API reference,
+    # CreateTapePool).
+    "aws:storagegateway/tapePool:TapePool": Lock(
+        "archived tapes can be deleted earlier, or by more users",
+        "poolName",
+        ("retentionLockType",),
+        (
+            mode("retentionLockType", "NONE", "GOVERNANCE", "COMPLIANCE", default="NONE"),
+            period({"retentionLockTimeInDays": 1}),
+        ),
+    ),
     # Without a number of days, anybody with the permission may remove the lock at any time. Nobody can change
     # it after these days (AWS Backup API reference, PutBackupVaultLockConfiguration).
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration": Lock(
@@ -99,7 +136,7 @@ LOCKS: Mapping[str, Lock] = {
     # has to lock each file itself (Amazon FSx API reference, UpdateSnaplockConfiguration, AutocommitPeriod).
     "aws:fsx/ontapVolume:OntapVolume": Lock(
         "files can be deleted earlier, or by more users",
-        root=_SNAPLOCK,
+        roots=(_SNAPLOCK,),
         measures=(
             mode(f"{_SNAPLOCK}.snaplockType", "ENTERPRISE", "COMPLIANCE"),
             mode(
@@ -112,6 +149,9 @@ LOCKS: Mapping[str, Lock] = {
             period_with_unit(f"{_SNAPLOCK}.retentionPeriod.minimumRetention"),
             period_with_unit(f"{_SNAPLOCK}.retentionPeriod.defaultRetention"),
             delay_with_unit(f"{_SNAPLOCK}.autocommitPeriod"),
+            # With it, an administrator can delete a volume with files that are still locked (Amazon FSx API
+            # reference, DeleteVolumeOntapConfiguration).
+            switch("bypassSnaplockEnterpriseRetention"),
         ),
     ),
     # The provider leaves the rules in place when the resource is deleted (cloudflare/
@@ -119,7 +159,7 @@ LOCKS: Mapping[str, Lock] = {
     "cloudflare:index/r2BucketLock:R2BucketLock": Lock(
         "objects can be deleted or overwritten earlier",
         "bucketName",
-        "rules",
+        ("rules",),
         (prefix_rules("rules"),),
         stays=True,
     ),
@@ -154,7 +194,8 @@ def find_weaker_locks(stack: Stack) -> Iterator[tuple[str, Finding]]:
 
 
 def _is_locked(resource: Resource, lock: Lock) -> bool:
-    return not lock.root or bool(value_at(resource.values, lock.root))
+    values = [value_at(resource.values, root) for root in lock.roots]
+    return not lock.roots or any(value and value not in OFF for value in values)
 
 
 def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
@@ -167,7 +208,7 @@ def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
     other = LOCKS.get(step.new.type) if step.new else None
     if not step.new or not other or other.effect != lock.effect or not _is_locked(step.new, other):
         return True
-    if lock.stays or step.op != "replace" or find_left_object(step, stack):
+    if lock.stays or not lock.subject or find_left_object(step, stack):
         return False
     is_same = value_at(old.values, lock.subject) == value_at(step.new.values, lock.subject)
     # A real preview does not know the new ID.

@@ -1,8 +1,10 @@
 """Tests of findings on locks of data that are lifted or get weaker."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pulumi_aws
 import pytest
 
 from review.findings.locks.weaker_locks import LOCKS, find_weaker_locks
@@ -17,7 +19,24 @@ BUCKET, BUCKET_V2 = "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"
 VAULT = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 BIN = "aws:rbin/rule:Rule"
 VOLUME = "aws:fsx/ontapVolume:OntapVolume"
+OBJECT, COPY = "aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/objectCopy:ObjectCopy"
+OLD_OBJECT = "aws:s3/bucketObject:BucketObject"
+TAPES = "aws:storagegateway/tapePool:TapePool"
 R2 = "cloudflare:index/r2BucketLock:R2BucketLock"
+
+NAMED_LIKE_A_LOCK = re.compile(
+    r"^(snap)?lock(?!_token|ed)|_lock(ed)?(_|$)|_hold(_|$)|retain_until|^min_retention"
+)
+"""Pattern of the optional inputs of AWS that sound like a lock, as Python spells them."""
+
+WITHOUT_A_ROW = {
+    "aws:backup/logicallyAirGappedVault:LogicallyAirGappedVault",  # holds data: each update is a replacement
+    "aws:glacier/vaultLock:VaultLock",
+    "aws:odb/autonomousDatabase:AutonomousDatabase",  # holds data, too
+    "aws:route53domains/domain:Domain",  # its transferLock keeps a domain and no data
+    "aws:route53domains/registeredDomain:RegisteredDomain",
+}
+"""Types with such an input that need no row in the table."""
 
 Inputs = dict[str, Any]
 
@@ -41,6 +60,23 @@ def in_bucket(**period: Any) -> Inputs:
 
 def in_bucket_v2(**period: Any) -> Inputs:
     return of_bucket("rules", 0, "defaultRetentions", 0, **period)
+
+
+def held(hold: str | None = "ON", mode: str | None = None, until: str | None = None, **inputs: Any) -> Inputs:
+    """Return the inputs of an object in a bucket with a legal hold, a retention, or both."""
+    lock = {
+        "objectLockLegalHoldStatus": hold,
+        "objectLockMode": mode,
+        "objectLockRetainUntilDate": until,
+        **inputs,
+    }
+    return {"bucket": "records", "key": "a"} | {name: value for name, value in lock.items() if value}
+
+
+def tapes(kind: str | None = None, days: int | None = None) -> Inputs:
+    """Return the inputs of a pool of tapes, which may lock them."""
+    lock = {"retentionLockType": kind, "retentionLockTimeInDays": days}
+    return {"poolName": "a"} | {name: value for name, value in lock.items() if value}
 
 
 def bin_with(days: int, delay: int | None = None) -> Inputs:
@@ -262,6 +298,40 @@ def test_a_component_is_no_lock() -> None:
             snaplock(autocommitPeriod={"type": "NONE"}),
             "snaplockConfiguration.autocommitPeriod.type DAYS → NONE",
         ),
+        (
+            VOLUME,
+            snaplock(),
+            {**snaplock(), "bypassSnaplockEnterpriseRetention": True},
+            "bypassSnaplockEnterpriseRetention absent → true",
+        ),
+        (
+            OBJECT,
+            held("ON", "COMPLIANCE", "2030-01-01T00:00:00Z"),
+            held("OFF", "COMPLIANCE", "2027-01-02T00:00:00Z"),
+            "objectLockLegalHoldStatus ON → OFF, objectLockRetainUntilDate 2030-01-01T00:00:00Z → "
+            "2027-01-02T00:00:00Z",
+        ),
+        (
+            OLD_OBJECT,
+            held(None, "COMPLIANCE", "2030-01-01T00:00:00Z"),
+            held(None, "GOVERNANCE", "2031-01-01T00:00:00Z"),
+            "objectLockMode COMPLIANCE → GOVERNANCE",
+        ),
+        (
+            OBJECT,
+            held(None, "GOVERNANCE", "2030-01-01T00:00:00Z"),
+            held(None, "GOVERNANCE"),
+            "objectLockRetainUntilDate 2030-01-01T00:00:00Z → absent",
+        ),
+        (
+            COPY,
+            held(None, "GOVERNANCE", "2030-01-01T00:00:00Z"),
+            held(None, "GOVERNANCE", "2030-01-01T00:00:00+01:00"),
+            "objectLockRetainUntilDate ",
+        ),
+        (COPY, held(), held(forceDestroy=True), "forceDestroy absent → true"),
+        (TAPES, tapes("COMPLIANCE", 9), tapes("GOVERNANCE", 9), "retentionLockType COMPLIANCE → GOVERNANCE"),
+        (TAPES, tapes("GOVERNANCE", 9), tapes("GOVERNANCE", 8), "retentionLockTimeInDays 9 → 8"),
         (R2, r2(r2_rule(**WEEK)), r2(r2_rule(**DAY)), "rules "),
         (R2, r2(r2_rule(**WEEK)), r2(r2_rule("logs/", **WEEK)), "rules "),
         (R2, r2(r2_rule(**WEEK)), r2(r2_rule(enabled=False, **WEEK)), "rules "),
@@ -284,6 +354,16 @@ def test_a_weaker_lock_of_another_kind_blocks(kind: str, before: Inputs, after: 
         (BIN, bin_with(9, 7), bin_with(9, 30)),
         (BIN, bin_with(9), bin_with(9, 7)),
         (VOLUME, {}, snaplock()),
+        (OBJECT, held("OFF"), held(None, forceDestroy=True)),
+        (OBJECT, held("OFF"), held("OFF", "GOVERNANCE", "2030-01-01T00:00:00Z")),
+        (
+            OBJECT,
+            held(None, "GOVERNANCE", "2030-01-01T00:00:00Z"),
+            held("OFF", "COMPLIANCE", "2030-01-02T00:00:00Z"),
+        ),
+        (OBJECT, held(forceDestroy=True), held("ON", "GOVERNANCE", "2030-01-01T00:00:00Z")),
+        (TAPES, tapes("NONE"), tapes()),
+        (TAPES, tapes(), tapes("GOVERNANCE", 9)),
         (VOLUME, snaplock(), snaplock(privilegedDelete="DISABLED")),
         (VOLUME, snaplock(privilegedDelete="ENABLED"), snaplock()),
         (VOLUME, minimum("MONTHS", 12), minimum("YEARS", 1)),
@@ -297,6 +377,30 @@ def test_a_weaker_lock_of_another_kind_blocks(kind: str, before: Inputs, after: 
 )
 def test_an_equal_or_stronger_lock_is_no_finding(kind: str, before: Inputs, after: Inputs) -> None:
     assert findings("update", kind, before, after) == []
+
+
+@pytest.mark.parametrize("kind", [OBJECT, OLD_OBJECT, COPY])
+@pytest.mark.parametrize("after", [held("OFF"), held(None)])
+def test_a_lifted_hold_of_an_object_blocks(kind: str, after: Inputs) -> None:
+    (finding,) = findings("update", kind, held(), after)
+    assert finding.message.startswith("the lock is lifted (objectLockLegalHoldStatus ON): the object ")
+    assert findings("delete", kind, held(), None)
+    assert findings("delete", kind, held("OFF"), None) == []
+
+
+def test_a_locked_object_with_another_key_has_no_lock_under_the_former_one() -> None:
+    (finding,) = findings("update", OBJECT, held(), held() | {"key": "b"})
+    assert finding.message.startswith("the lock is lifted (objectLockLegalHoldStatus ON)")
+    assert findings("update", OBJECT, held("OFF"), held("OFF") | {"key": "b"}) == []
+
+
+def test_every_type_with_the_input_of_a_lock_has_a_row() -> None:
+    named: set[str] = set()
+    for file in Path(pulumi_aws.__file__).parent.glob("*/*.py"):
+        text = file.read_text()
+        if any(map(NAMED_LIKE_A_LOCK.search, re.findall(r" (\w+): pulumi\.Input\[Optional", text))):
+            named |= {*re.findall(r"__init__\(\s*'(aws:[^']+)'", text)}
+    assert named - LOCKS.keys() == WITHOUT_A_ROW
 
 
 def test_the_lock_of_a_bucket_of_r2_outlives_its_resource() -> None:
