@@ -123,6 +123,7 @@ def build(
         if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
             draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
+        draft.notes += guard_findings.list_changed_waivers(base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
         draft.findings += unevaluated_files.find_unevaluated(reviewed, base, head)
         draft.findings += unevaluated_files.find_new_secrets(reviewed, base, head)

@@ -4,14 +4,13 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from policies.engine.waivers import Waivers, load
+from policies.engine.waivers import Entry, Waiver, Waivers, load
 from review import guard, model
 from review.guard import Pack, Packs
 from review.model import EXISTING, SECTIONS, Finding, list_all, title
@@ -30,6 +29,9 @@ FAILED = "does-not-evaluate"
 STRENGTH = {"disabled": 0, "advisory": 1, "mandatory": 2, "remediate": 2}
 """Ranks of the levels. A rule that repairs resources is mandatory for those that it cannot repair."""
 
+REPAIRING = "remediate"
+"""Level with which a rule changes inputs that break it."""
+
 WAIVER_FILES = {"policies/waivers.yaml": tuple(POLICY_RULES), "review/waivers.yaml": tuple(SECTIONS)}
 """Files of waivers, with the names of the findings that they may waive."""
 
@@ -37,6 +39,12 @@ LEVELS = Path("policies/config")
 """Folder with a file of levels for each stack: `dev.json`, `foundation/dev.json`."""
 
 WITHOUT_FILE = "in stacks without a file in policies/config"
+
+FIELDS = {"owner": "the owner", "reason": "the reason", "ticket": "the ticket", "expires": "the last day"}
+"""Fields of a waiver, as a report names them."""
+
+OF_OWNERS = "owner", "reason"
+"""Fields of a waiver whose changes an owner has to approve: who answers for it, and why."""
 
 STACK_OF_URN = re.compile(r"urn:pulumi:([\w-]+)::")
 """Pattern of the name of the stack in a URN."""
@@ -70,6 +78,7 @@ def find_weakened(stack: str, packs: Packs) -> Iterator[Finding]:
             )
     yield from _find_lower_defaults(stack, packs)
     yield from _find_lower_later_levels(stack, packs)
+    yield from _find_new_repairs(stack, packs)
     repaired: dict[str, set[str]] = {}
     for rule, urn, _ in {*head.repairs} - {*base.repairs}:
         repaired.setdefault(rule, set()).add(name_of(urn))
@@ -110,6 +119,28 @@ def _find_lower_later_levels(stack: str, packs: Packs) -> Iterator[Finding]:
             levels = f"from {before or 'their own'} to {after}"
             message = f"the pull request lowers the level of rules that come later{where} {levels}"
             yield weakened(stack, guard.ALL, message)
+
+
+def _find_new_repairs(stack: str, packs: Packs) -> Iterator[Finding]:
+    """Yield a finding for the rules that newly have the level `remediate`, also as that of later rules.
+
+    A deployment changes what breaks such a rule and does not stop. No resource of today has to break it.
+    """
+    base, head = packs.base, packs.head
+    here = _repairing(head.levels, head.later_level) - _repairing(base.levels, base.later_level)
+    own = _repairing(head.own_levels, head.own_later_level) - _repairing(
+        base.own_levels, base.own_later_level
+    )
+    for where, rules in (("", here), (f" {WITHOUT_FILE}", own - here)):
+        if rules:
+            message = f"the pull request gives this level{where} to {list_all(sorted(rules))}"
+            yield weakened(
+                stack, REPAIRING, f"{message}: a deployment changes what breaks it, and does not stop"
+            )
+
+
+def _repairing(levels: Mapping[str, str], later: str) -> set[str]:
+    return {rule for rule, level in {**levels, guard.ALL: later}.items() if level == REPAIRING}
 
 
 def find_ended_duties(stack: Stack) -> Iterator[Finding]:
@@ -271,6 +302,8 @@ def _levels(file: Path) -> dict[str, Any]:
 def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each waiver of the head's files that the base lacks, or that lasts longer there.
 
+    Yield one for an owner or a reason that differs, too: an owner has approved those of the base.
+
     A waiver that is invalid today counts as well: it becomes valid when its last day is near enough, or when
     the policies have the rule that it names. If a file changes, each of its invalid waivers counts, since the
     text of a fault names neither all policies nor the targets.
@@ -281,19 +314,52 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
             for stack in stacks:
                 message = f"the pull request adds an invalid waiver, or changes a file that has one: {fault}"
                 yield weakened(stack, file, message)
-        expiries = _expiries(before)
-        for (policy, target), expires in sorted(_expiries(after).items()):
-            earlier = expiries.get((policy, target))
-            if earlier and expires <= earlier:
+        earlier = _latest(before)
+        for (policy, target), waiver in sorted(_latest(after).items()):
+            former = earlier.get((policy, target))
+            if former and waiver.expires <= former.expires:
                 continue
             change = (
-                f"extends the waiver until {earlier} to {expires}"
-                if earlier
-                else f"adds a waiver until {expires}"
+                f"extends the waiver until {former.expires} to {waiver.expires}"
+                if former
+                else f"adds a waiver until {waiver.expires}"
             )
             message = f"the pull request {change} for {target} ({file})"
             for stack in _covered(target, stacks):
                 yield weakened(stack, policy, message)
+        for change, entries in _changed_fields(before, after, OF_OWNERS).items():
+            for stack in stacks:
+                if own := [entry for entry in entries if stack in _covered(entry[1], stacks)]:
+                    yield weakened(
+                        stack, file, f"the pull request changes {change} of {_describe_entries(own)}"
+                    )
+
+
+def list_changed_waivers(base: Path, head: Path) -> Iterator[str]:
+    """Yield a note for each waiver of the head whose ticket differs, or which expires earlier."""
+    for file, names in WAIVER_FILES.items():
+        before, after = (load(names, None, tree / file) for tree in (base, head))
+        for change, entries in _changed_fields(before, after, ("ticket", "expires")).items():
+            yield one_line(f"{file}: the pull request changes {change} of {_describe_entries(entries)}")
+
+
+def _changed_fields(before: Waivers, after: Waivers, fields: Sequence[str]) -> dict[str, list[Entry]]:
+    """Return the entries of both files by what differs in their waivers, except for later dates."""
+    changed: dict[str, list[Entry]] = {}
+    earlier = _latest(before)
+    for entry, waiver in sorted(_latest(after).items()):
+        former = earlier.get(entry, waiver)
+        for name in fields:
+            old, new = getattr(former, name), getattr(waiver, name)
+            if old != new and not (name == "expires" and new > old):
+                changed.setdefault(f"{FIELDS[name]} from {old} to {new}", []).append(entry)
+    return changed
+
+
+def _describe_entries(entries: Iterable[Entry]) -> str:
+    """Return the policies and the targets of some entries of waivers, each once."""
+    policies, targets = (list_all(dict.fromkeys(names)) for names in zip(*entries, strict=True))
+    return f"the waiver of {policies} for {targets}"
 
 
 def _is_changed(before: Path, after: Path) -> bool:
@@ -378,10 +444,12 @@ def _places(violation: Row) -> Iterator[tuple[str, str, int]]:
         yield violation["policy"], violation["urn"], strength
 
 
-def _expiries(waivers: Waivers) -> dict[tuple[str, str], date]:
-    """Return the latest expiry date by policy and target."""
-    expiries: dict[tuple[str, str], date] = {}
-    for waiver in sorted(waivers.waivers, key=lambda waiver: waiver.expires):
+def _latest(waivers: Waivers) -> dict[Entry, Waiver]:
+    """Return the waiver that expires last by policy and target: a finding has this one (Waivers.of)."""
+    latest: dict[Entry, Waiver] = {}
+    for waiver in sorted(waivers.waivers, key=lambda waiver: waiver.expires, reverse=True):
         for policies, targets in waiver.match:
-            expiries |= {(policy, target): waiver.expires for policy in policies for target in targets}
-    return expiries
+            for policy in policies:
+                for target in targets:
+                    latest.setdefault((policy, target), waiver)
+    return latest

@@ -75,7 +75,11 @@ def test_a_rule_that_is_removed_lowered_changed_or_waived_is_a_finding() -> None
     ("own", "message"),
     [
         ({"ssh-open": "mandatory", "tags": "advisory"}, ""),
-        ({"ssh-open": "remediate", "tags": "mandatory"}, ""),
+        (
+            {"ssh-open": "remediate", "tags": "mandatory"},
+            "remediate: the pull request gives this level in stacks without a file in policies/config to "
+            "ssh-open: a deployment changes what breaks it, and does not stop",
+        ),
         (
             {"ssh-open": "advisory", "tags": "advisory"},
             "ssh-open: the pull request lowers its level in stacks without a file in policies/config from "
@@ -135,6 +139,29 @@ def test_a_lower_level_of_rules_that_come_later_is_a_finding(before: str, after:
         findings = [*guard_findings.find_weakened("prod", packs)]
         expected = [f"{later}{place} from {change}"] if change else []
         assert [finding.message for finding in findings] == expected
+
+
+def test_rules_that_newly_repair_are_one_finding_although_none_repairs_today() -> None:
+    before, after = {"tags": "mandatory", "old": "remediate"}, {"tags": "remediate", "old": "remediate"}
+    base = Pack(before, own_levels=before)
+    start, end = (
+        "remediate: the pull request gives this level",
+        ": a deployment changes what breaks it, and does ",
+    )
+    for head, change in (
+        (Pack(after, own_levels=after), " to tags"),
+        (Pack(before, own_levels=after), " in stacks without a file in policies/config to tags"),
+        (
+            Pack({**after, "new": "remediate"}, own_levels=before, later_level="remediate"),
+            " to all, new, tags",
+        ),
+        (Pack(before, own_levels=before, own_later_level="remediate"), " in stacks without a file in "),
+    ):
+        [finding] = guard_findings.find_weakened("dev", Packs(base, head))
+        assert finding.blocks
+        assert finding.message.startswith(start + change)
+        assert end in finding.message
+    assert not [*guard_findings.find_weakened("dev", Packs(base, base))]
 
 
 def test_the_levels_of_a_new_stack_explain_that_of_later_rules_only_if_they_give_it(tmp_path: Path) -> None:
@@ -423,6 +450,61 @@ def test_a_new_or_longer_waiver_is_a_finding_of_the_stacks_that_it_covers(
         f"{after.partition('targets: [')[2].split(chr(34))[1]} (review/waivers.yaml)"
         for stack, change in expected.items()
     }
+
+
+def changed_waivers(folder: Path, before: str, after: str) -> tuple[Path, Path]:
+    """Write both texts to files of waivers, and return the trees with them."""
+    for side, text in (("base", before), ("head", after)):
+        (folder / side / "review").mkdir(parents=True)
+        (folder / side / "review" / "waivers.yaml").write_text(text)
+    return folder / "base", folder / "head"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ("owner: platform", "owner: mallory", "the owner from platform to mallory"),
+        ("reason: later", "reason: never", "the reason from later to never"),
+    ],
+)
+def test_another_owner_or_reason_of_a_waiver_is_a_finding(
+    old: str, new: str, change: str, tmp_path: Path
+) -> None:
+    prod = DEV.replace("dev", "prod")
+    targets = f'"{DEV}", "{DEV}2", "{prod}"'
+    text = waiver("stateful-replaced", DEV, "2027-01-31").replace(f'"{DEV}"', targets)
+    trees = changed_waivers(tmp_path, text, text.replace(old, new))
+    findings = [*guard_findings.find_wider_waivers(["dev", "prod"], *trees)]
+    start = f"review/waivers.yaml: the pull request changes {change} of the waiver of stateful-replaced for "
+    assert [(finding.stacks, finding.message) for finding in findings] == [
+        (["dev"], f"{start}{DEV}, {DEV}2"),
+        (["prod"], f"{start}{prod}"),
+    ]
+    assert all(finding.blocks for finding in findings)
+    assert not [*guard_findings.list_changed_waivers(*trees)]
+    assert not [*guard_findings.find_wider_waivers(["dev", "prod"], trees[1], trees[1])]
+
+
+def test_another_ticket_and_an_earlier_date_of_a_waiver_are_notes(tmp_path: Path) -> None:
+    before = waiver("stateful-replaced", DEV, "2027-01-31")
+    after = waiver("stateful-replaced", DEV, "2027-01-30").replace("OPS-1", "OPS-2")
+    trees = changed_waivers(tmp_path, before, after)
+    end = f" of the waiver of stateful-replaced for {DEV}"
+    assert [*guard_findings.list_changed_waivers(*trees)] == [
+        f"review/waivers.yaml: the pull request changes the ticket from OPS-1 to OPS-2{end}",
+        f"review/waivers.yaml: the pull request changes the last day from 2027-01-31 to 2027-01-30{end}",
+    ]
+    assert not [*guard_findings.find_wider_waivers(["dev"], *trees)]
+    assert not [*guard_findings.list_changed_waivers(*reversed(trees))][1:], "a later date is a finding"
+
+
+def test_the_waiver_that_expires_last_has_the_fields_that_count(tmp_path: Path) -> None:
+    late = waiver("stateful-replaced", DEV, "2027-01-31")
+    early = waiver("stateful-replaced", DEV, "2027-01-01").replace("platform", "mallory")
+    trees = changed_waivers(tmp_path, late, early + late)
+    assert not [*guard_findings.find_wider_waivers(["dev"], *trees)]
+    (tmp_path / "head" / "review" / "waivers.yaml").write_text(late.replace("platform", "mallory") + early)
+    assert len([*guard_findings.find_wider_waivers(["dev"], *trees)]) == 1
 
 
 @pytest.mark.parametrize(
