@@ -88,7 +88,9 @@ def find_changed(trees: Trees) -> set[Path]:
     differing = find_differing(*trees)
     tests = {file for file in differing if file.is_relative_to(TESTS)}
     run = tests & _describe_tests(trees).keys() if tests else set[Path]()
-    return run | {file for file in differing if not _is_ignored(file) and not _is_document(file, base)}
+    return run | {
+        file for file in differing if not _is_ignored(file, *trees) and not _is_document(file, base)
+    }
 
 
 def read_ahead(trees: Trees) -> None:
@@ -114,7 +116,7 @@ def find_without_effect(changed: Set[Path], trees: Trees) -> list[str]:
         for file in find_differing(*trees) - changed
         if not file.is_relative_to(TESTS) and not is_run_document(file)
     }
-    return [f"{file}" for file in sorted(others) if not _is_reported(file)]
+    return [f"{file}" for file in sorted(others) if not _is_reported(file, *trees)]
 
 
 def is_run_document(file: Path) -> bool:
@@ -234,18 +236,22 @@ def _program_files(tree: Path, stacks: Collection[str], without: Set[Path] = fro
 def _other_code(tree: Path) -> set[Path]:
     """Return the modules of a tree, and all files that the commands of a deployment would import."""
     modules = {file.relative_to(tree) for file in tree.rglob("*.py")}
-    packages = {file for file in modules if is_command(tree, file) and not _is_ignored(file)}
+    packages = {file for file in modules if is_command(tree, file) and not _is_ignored(file, tree)}
     run = [tree / file for file in modules if file.parts[0] in OF_A_DEPLOYMENT or file in packages]
     return modules | imported_files(tree, tree, run)
 
 
-def _is_ignored(file: Path) -> bool:
-    return file == LICENSE or any(map(file.is_relative_to, WITHOUT_EFFECT)) or _is_reported(file)
+def _is_ignored(file: Path, *trees: Path) -> bool:
+    return file == LICENSE or any(map(file.is_relative_to, WITHOUT_EFFECT)) or _is_reported(file, *trees)
 
 
-def _is_reported(file: Path) -> bool:
-    """Return True for a file that the report shows in another way, such as a finding on compiled modules."""
-    return file.suffix in COMPILED or file in REPORTED
+def _is_reported(file: Path, *trees: Path) -> bool:
+    """Return True for a file that the report shows in another way, such as a finding on compiled modules.
+
+    It shows the content. A link has that of another file, which other people may change from then on.
+    """
+    is_known = file.suffix in COMPILED or file in REPORTED
+    return is_known and not any((tree / file).is_symlink() for tree in trees)
 
 
 def _is_document(file: Path, base: Path) -> bool:

@@ -175,6 +175,21 @@ def test_a_link_in_place_of_an_equal_file_counts(trees: Trees) -> None:
     assert run(trees) == ["Makefile"]
 
 
+@pytest.mark.parametrize("linking", [(0,), (1,), (0, 1)])
+def test_a_link_in_place_of_a_file_that_the_report_shows_counts(
+    trees: Trees, linking: tuple[int, ...]
+) -> None:
+    for tree in trees:
+        (tree / "shop" / "waivers.yaml").write_text("")
+    for side in linking:
+        waivers = trees[side] / "review" / "waivers.yaml"
+        waivers.unlink()
+        waivers.symlink_to("../shop/waivers.yaml")
+    assert run(trees) == ["review/waivers.yaml"] * (len(linking) == 1)
+    (trees[1] / "shop" / "waivers.yaml").write_text("[]\n")
+    assert "review/waivers.yaml" in run(trees)
+
+
 def test_a_module_that_a_command_imports_counts_even_if_the_program_imports_it(trees: Trees) -> None:
     for tree in trees:
         (tree / "shop" / "common").mkdir()
