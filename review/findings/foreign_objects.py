@@ -44,6 +44,7 @@ REPLACED: Mapping[str, tuple[str, ...]] = {
     "aws:cloudwatch/contributorManagedInsightRule:ContributorManagedInsightRule": ("resourceArn",),
     "aws:ec2/eip:Eip": ("instance", "networkInterface"),
     "aws:ec2/eipAssociation:EipAssociation": ("allocationId", "instanceId", "networkInterfaceId", "publicIp"),
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": ("subnetId", "gatewayId"),
     "aws:servicediscovery/instance:Instance": ("serviceId",),
 }
 """Types that replace a part of the objects that these inputs name, although others of such a kind only add.
@@ -54,6 +55,8 @@ RegisterInstance, CreateMonitoringSubscription, PutManagedInsightRules). EC2 tak
 that has it, and the former address from the other machine (AssociateAddress). It does so without
 allowReassociation as well, and pulumi-aws sends this input only if it is true
 (hashicorp/terraform-provider-aws, internal/service/ec2/ec2_eip_association.go: resourceEIPAssociationCreate).
+A subnet without a table of its own has the main table of its network until it gets one (Amazon VPC User
+Guide, "Subnet route tables").
 """
 
 UPSERTED: Mapping[str, str] = {

@@ -195,6 +195,7 @@ def test_a_setting_that_stays_or_another_resource_is_no_finding() -> None:
 
 REPOSITORY, REPOSITORY_POLICY = "aws:ecr/repository:Repository", "aws:ecr/repositoryPolicy:RepositoryPolicy"
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+ROUTES_OF = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 ITEM = "aws:s3/bucketObjectv2:BucketObjectv2"
 
 
@@ -570,6 +571,12 @@ SERVICE_ID = "service/main/api"
             "aws:ec2/instance:Instance",
         ),
         ("aws:ec2/eip:Eip", {"instance": "i-1"}, "aws:ec2/instance:Instance"),
+        (ROUTES_OF, {"subnetId": "subnet-1", "routeTableId": "rtb-1"}, "aws:ec2/subnet:Subnet"),
+        (
+            ROUTES_OF,
+            {"gatewayId": "igw-1", "routeTableId": "rtb-1"},
+            "aws:ec2/internetGateway:InternetGateway",
+        ),
         (
             "aws:servicediscovery/instance:Instance",
             {"serviceId": "srv-1", "instanceId": "api"},
@@ -581,7 +588,7 @@ SERVICE_ID = "service/main/api"
             "aws:cloudfront/distribution:Distribution",
         ),
     ],
-    ids=["address", "machine", "new address", "instance of a service", "metrics"],
+    ids=["address", "machine", "new address", "subnet", "gateway", "instance of a service", "metrics"],
 )
 def test_a_part_that_replaces_one_of_an_object_blocks_unless_the_stack_has_the_object(
     kind: str, inputs: dict[str, Any], own: str
