@@ -88,6 +88,10 @@ MEMBERS: dict[str, tuple[frozenset[str], ...]] = {
 }
 """The kinds of special values that Pulumi's SDK for Python sends, with their members; those of an output may
 also have DEPENDENCIES (sdk/python/lib/pulumi/runtime/rpc.py: serialize_property).
+
+It sends outputs only as arguments of a `Call` and as inputs of a remote component (runtime/invoke.py and
+runtime/resource.py: keep_output_values). Elsewhere, an output is sent as its value, a secret or UNKNOWN. What
+a program sends as an output nevertheless would look like a secret in a report, and not be judged as one.
 """
 
 DEPENDENCIES = "dependencies"
@@ -397,7 +401,8 @@ class MonitorProxy(CallHandler):
                 return IN_PLACE_OF_A_PROVIDER.format(_subject(name, message))
         if name == "RegisterResource" and SECRET in f"{message.replacement_trigger}":
             return SECRET_TRIGGER.format(_subject(name, message))
-        if SIGNATURE.encode() in request and _has_foreign_value(message):
+        has_outputs = name == "Call" or (name == "RegisterResource" and message.remote)
+        if SIGNATURE.encode() in request and _has_foreign_value(message, has_outputs=has_outputs):
             return NOT_OF_THE_SDK.format(_subject(name, message))
         urns = {*_references(message)}
         if DEPENDENCIES.encode() in request:
@@ -632,13 +637,19 @@ def _output_dependencies(message: Message) -> Iterator[str]:
         yield from _output_dependencies(part)
 
 
-def _has_foreign_value(message: Message) -> bool:
-    """Return True if a message has a special value, anywhere in it, that Pulumi's SDK does not send."""
+def _has_foreign_value(message: Message, *, has_outputs: bool) -> bool:
+    """Return True if a message has a special value, anywhere in it, that Pulumi's SDK does not send.
+
+    `has_outputs` tells whether the SDK sends outputs in this message.
+    """
     if isinstance(message, Struct) and SIGNATURE in message.fields:
         kind = message.fields[SIGNATURE]
         members = frozenset(message.fields) - {SIGNATURE}
-        if kind.HasField("string_value") and kind.string_value == OUTPUT:
+        is_output = kind.HasField("string_value") and kind.string_value == OUTPUT
+        if is_output:
             members -= {DEPENDENCIES}
         if not kind.HasField("string_value") or members not in MEMBERS.get(kind.string_value, ()):
             return True
-    return any(map(_has_foreign_value, parts(message)))
+        if is_output and not has_outputs:
+            return True
+    return any(_has_foreign_value(part, has_outputs=has_outputs) for part in parts(message))

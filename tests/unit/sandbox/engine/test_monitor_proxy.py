@@ -152,8 +152,8 @@ def register(client: Any, goal: dict[str, Any], **fields: Any) -> Any:
     return client.RegisterResource(resource_pb2.RegisterResourceRequest(**goal, **fields))
 
 
-def set_outputs(client: Any, urn: str) -> None:
-    client.RegisterResourceOutputs(resource_pb2.RegisterResourceOutputsRequest(urn=urn))
+def set_outputs(client: Any, urn: str, outputs: Struct | None = None) -> None:
+    client.RegisterResourceOutputs(resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=outputs))
 
 
 def look_up(client: Any, token: str, args: Struct | None = None) -> None:
@@ -454,7 +454,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "replace with": {"replace_with": ["urn:api"]},
     "provider": {"provider": "urn:api::1"},
     "providers": {"providers": {"aws": "urn:api::1"}},
-    "values": {"object": struct(a=[{SIGNATURE: OUTPUT, "dependencies": ["urn:api"]}])},
+    "values": {"object": struct(a=[{SIGNATURE: OUTPUT, "dependencies": ["urn:api"]}]), "remote": True},
 }
 
 
@@ -662,15 +662,42 @@ def test_special_values_are_checked_in_every_part_of_a_request(context: Context)
         {SIGNATURE: SECRET, "value": {"a": FILE}},
         {SIGNATURE: RESOURCE, "urn": "urn:it"},
         {SIGNATURE: RESOURCE, "urn": "urn:it", "id": "i"},
-        {SIGNATURE: OUTPUT},
-        {SIGNATURE: OUTPUT, "value": None, "secret": True, "dependencies": ["urn:api"]},
     ],
 )
 def test_special_values_of_the_sdk_are_passed_on(value: Any, context: Context) -> None:
     client, proxy, _ = context
-    register(client, COMPONENT)
     answer = register(client, BUCKET, object=struct(source=[value], plain={"hash": "a"}))
     assert (answer.object, proxy.error) == (struct(source=[value], plain={"hash": "a"}), "")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {SIGNATURE: OUTPUT},
+        {SIGNATURE: OUTPUT, "value": 0},
+        {SIGNATURE: OUTPUT, "value": None, "secret": True, "dependencies": ["urn:api"]},
+        {SIGNATURE: SECRET, "value": {SIGNATURE: OUTPUT, "value": 0}},
+    ],
+)
+def test_outputs_are_values_of_methods_and_remote_components_only(value: Any, context: Context) -> None:
+    client, proxy, monitor = context
+    inputs = struct(spec=[{"replicas": value}])
+    register(client, COMPONENT)
+    assert register(client, COMPONENT | {"name": "remote"}, remote=True, object=inputs).object == inputs
+    with pytest.raises(grpc.RpcError, match="not implemented"):
+        client.Call(resource_pb2.ResourceCallRequest(tok="aws:index/it:call", args=inputs))
+    assert proxy.error == ""
+    monitor.calls.clear()
+    for call in (
+        lambda: register(client, BUCKET, object=inputs),
+        lambda: register(client, COMPONENT, object=inputs),
+        lambda: client.ReadResource(resource_pb2.ReadResourceRequest(**READ, properties=inputs)),
+        lambda: look_up(client, "aws:index:it", inputs),
+        lambda: set_outputs(client, "urn:api", inputs),
+    ):
+        with pytest.raises(grpc.RpcError, match="not as Pulumi's SDK sends it"):
+            call()
+    assert monitor.calls == []
 
 
 def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
