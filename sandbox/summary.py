@@ -13,10 +13,13 @@ import jinja2
 
 from sandbox.differences import Difference, compare
 from sandbox.progress import Progress, is_root, name_of, short
-from sandbox.wire.sentinels import ASSETS, SIGNATURE, UNKNOWNS
+from sandbox.wire.sentinels import ASSETS, RESOURCE, SIGNATURE, UNKNOWN, UNKNOWNS
 from sandbox.workspace.files import write_atomically
 
 MASK, LATER = "[secret]", "[known after up]"
+
+ASSET_KINDS = ("asset", "archive")
+"""The names of the kinds in ASSETS."""
 
 UNINFORMATIVE_ERRORS = (
     "preview failed",
@@ -166,19 +169,34 @@ def _is_engines_own(resource_type: str) -> bool:
 def masked(value: Any, change: Callable[[str], str] = str) -> Any:
     """Return a value in which MASK replaces each secret and LATER each unknown value.
 
-    An asset or an archive becomes its text or its address, with the hash. `change` is applied to every other
-    string. The engine takes a string as unknown only if all of it is the placeholder.
+    An asset or an archive becomes its text or its address, with the hash, and with its kind at SIGNATURE,
+    which is no key of another object. A reference to a resource becomes what a provider gets of it. `change`
+    is applied to every other string. The engine takes a string as unknown only if all of it is the
+    placeholder.
     """
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
-        if members.get(SIGNATURE) in ASSETS:
-            members = {key: item for key, item in members.items() if key != SIGNATURE}
-        return MASK if SIGNATURE in members else {key: masked(item, change) for key, item in members.items()}
+        kind = members.get(SIGNATURE)
+        if kind == RESOURCE:
+            return masked(_identify(members), change)
+        if SIGNATURE in members and kind not in ASSETS:
+            return MASK
+        shown = {key: masked(item, change) for key, item in members.items()}
+        return shown | {SIGNATURE: ASSET_KINDS[ASSETS.index(kind)]} if kind in ASSETS else shown
     if isinstance(value, list):
         return [masked(item, change) for item in cast(list[Any], value)]
     if isinstance(value, str):
         return LATER if value in UNKNOWNS else change(value)
     return value
+
+
+def _identify(reference: dict[str, Any]) -> str:
+    """Return the ID of a resource, which is empty in an event if it is unknown; a component has only a URN.
+
+    (pulumi/pulumi, pkg/resource/plugin/rpc.go: MarshalPropertyValue, and sdk/go/common/resource/
+    properties.go: ResourceReference.IDString)
+    """
+    return (reference["id"] or UNKNOWN) if "id" in reference else reference["urn"]
 
 
 def write(file: Path, stack: str, operation: str, phase: Phase, seconds: float) -> None:

@@ -125,12 +125,21 @@ def test_secrets_and_unknown_values_are_masked_at_any_depth() -> None:
     assert masked([text], str.upper) == [text.upper()]
 
 
-def test_an_asset_is_shown_as_its_content() -> None:
+def test_a_reference_is_shown_as_what_a_provider_gets_of_it() -> None:
+    reference = {SIGNATURE: "5cf8f73096256a8f31e491e813e4eb8e", "urn": "urn:it", "packageVersion": ""}
+    later = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    identifiers = [{}, {"id": "i"}, {"id": ""}, {"id": later}]
+    assert masked([reference | member for member in identifiers], str.upper) == [
+        *("URN:IT", "I", "[known after up]", "[known after up]")
+    ]
+
+
+def test_an_asset_is_shown_as_its_content_and_differs_from_any_other_object() -> None:
     asset = {SIGNATURE: "c44067f5952c0a294b673a41bacd8c17", "text": "a", "hash": "b"}
     archive = {SIGNATURE: "0def7320c3a5731c473e5ecbe6d01bc7", "assets": {"file": asset}}
     assert masked([asset, archive]) == [
-        {"text": "a", "hash": "b"},
-        {"assets": {"file": {"text": "a", "hash": "b"}}},
+        {SIGNATURE: "asset", "text": "a", "hash": "b"},
+        {SIGNATURE: "archive", "assets": {"file": {SIGNATURE: "asset", "text": "a", "hash": "b"}}},
     ]
 
 

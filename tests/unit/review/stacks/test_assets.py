@@ -9,6 +9,7 @@ import pytest
 from review.findings.unknown_values import find_unknown
 from review.stacks.assets import Assets
 from review.stacks.engine_run import EngineRun
+from review.stacks.properties import changed_properties
 from review.stacks.stack import Stack
 from sandbox.wire import sentinels
 from sandbox.wire.sentinels import ASSETS, SIGNATURE
@@ -82,6 +83,18 @@ def test_an_archive_in_one_file_with_the_hash_of_another_content_blocks(tree: Pa
     assert messages(tree, archive) == []
     forged = asset(f"{tree}/code/it.zip", ASSETS[1], content="the content of the base")
     assert messages(tree, forged) == [f"{FOREIGN}: code/it.zip with the hash of another content"]
+
+
+@each_row("other", [asset("a.txt", ASSETS[1]), {"path": "a.txt", "hash": asset("a.txt")["hash"]}])
+def test_an_archive_or_an_object_like_an_asset_is_another_value(other: Any, tree: Path) -> None:
+    state = {"urn": urn(BUCKET_OBJECT, "it"), "type": BUCKET_OBJECT, "custom": True}
+    old, new = (state | {"inputs": {"source": source}} for source in (asset("a.txt"), other))
+    diff = {f"source.{SIGNATURE}": {"kind": "update"}}
+    row = {"op": "update", "oldState": old, "newState": new, "detailedDiff": diff}
+    stack = Stack("dev", EngineRun(tree).add({"steps": [row]}), predicted=True)
+    [change] = changed_properties(stack.changed[0], stack)
+    kind = "archive" if SIGNATURE in other else None
+    assert (change.path, change.before, change.after) == (f"source.{SIGNATURE}", "asset", kind)
 
 
 @each_row("text", ["a text of the program", "ü", ""])

@@ -13,7 +13,7 @@ from review.findings.unknown_values import find_hidden_literals
 from review.stacks.engine_run import EngineRun, read
 from review.stacks.properties import PENDING, changed_properties, deleted_properties, new_properties
 from review.stacks.stack import Stack
-from sandbox.summary import MASK, PROGRAM_FAILED
+from sandbox.summary import LATER, MASK, PROGRAM_FAILED
 from sandbox.wire import sentinels
 
 ROOT, BUCKET = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "urn:pulumi:dev::pipe::b::b"
@@ -445,6 +445,11 @@ def secret(value: Any) -> Any:
     return {sentinels.SIGNATURE: sentinels.SECRET, "value": value}
 
 
+def reference(identifier: str) -> Any:
+    """Return a reference to a resource in the engine's form."""
+    return {sentinels.SIGNATURE: sentinels.RESOURCE, "urn": "urn:it", "id": identifier}
+
+
 def ignored_image(*changes: tuple[str, str | None, str | None]) -> list[tuple[str, str | None, str | None]]:
     """Return changes of the image; their paths begin after its own."""
     path = "option ignoreChanges (spec.image of a later replacement)"
@@ -467,6 +472,10 @@ def ignored_image(*changes: tuple[str, str | None, str | None]) -> list[tuple[st
         ({"replicas": 3, "image": "a"}, {"replicas": 3}, ignored_image(("", "a", None))),
         ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": "a"}, []),
         (None, {"replicas": 3, "image": "a"}, []),
+        ({"image": reference("a")}, {"image": reference("b")}, ignored_image(("", "a", "b"))),
+        ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": reference("a")}, []),
+        (None, {"replicas": 3, "image": reference("a")}, []),
+        ({"image": reference("")}, {"image": reference("a")}, ignored_image(("", LATER, "a"))),
     ],
 )
 def test_a_change_that_the_engine_ignores_is_shown(
