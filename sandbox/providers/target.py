@@ -34,9 +34,12 @@ INTERNAL = "__internal"
 """
 
 DEFAULTS = "__defaults"
-"""Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge)."""
+"""Key of the inputs that a provider has set itself, such as a generated name (pulumi-terraform-bridge).
 
-ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL, DEFAULTS})
+No program may set it, neither for a resource nor for a provider: a report does not show it.
+"""
+
+ENGINE_SETTINGS = frozenset({"version", "pluginDownloadURL", INTERNAL})
 """Keys that the engine itself adds to a provider's settings."""
 
 HARMLESS = frozenset({"tags", "tagsAll"})

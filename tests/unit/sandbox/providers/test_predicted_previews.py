@@ -381,6 +381,15 @@ def test_the_inputs_of_a_provider_are_recorded_without_the_marks_that_the_engine
     ]
 
 
+@pytest.mark.parametrize("name", ["__defaults", "profil"])
+def test_a_provider_has_only_settings_of_its_schema_and_of_the_engine(name: str) -> None:
+    provider = Provider(Aws("aws"), AwsPlan(), predicts=True)
+    settings: Json = {"region": "ap-northeast-1", "version": "1", "__internal": {}, name: ["region"]}
+    answer = provider.CheckConfig(proto.CheckRequest(urn="urn::local", news=encode(settings)), ENGINE)
+    [failure] = answer.failures
+    assert failure.reason.startswith(f"{name}: there is no such setting")
+
+
 def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path: Path) -> None:
     file = tmp_path / "lookups.jsonl"
     ecdsa: Json = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
