@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pulumi_policy import EnforcementLevel, Severity
 
 from policies.engine import remediation
+from policies.engine.patterns import STRING_LIST
 from policies.engine.rule import (
+    Option,
     Options,
     Resource,
     Verdicts,
@@ -86,6 +88,51 @@ def image_digest(resource: Resource, _: Options) -> Verdicts:
 
     yield from check_each_container(resource, check)
     yield from _each_image_volume(resource, digest)
+
+
+@WORKLOADS.rule(
+    "workload-image-tag-not-allowed",
+    types=POD_SHAPED,
+    severity=Severity.HIGH,
+    controls=("CIS EKS 5.1.4",),
+    url="https://kubernetes.io/docs/concepts/containers/images/#image-names",
+    remediation="Add the digest, or let an owner allow the repository.",
+    options={
+        "repositories": Option(
+            default=[],
+            schema={
+                **STRING_LIST,
+                "description": (
+                    "Repositories and registries from which an image may have a tag only, as images name "
+                    "them; with an empty list, the rule does nothing."
+                ),
+            },
+        )
+    },
+)
+def image_tag(resource: Resource, options: Options) -> Verdicts:
+    """Require a digest for the images of repositories that the policy configuration does not list.
+
+    Who has a repository decides what a tag of it is. A waiver of workload-image-without-digest names a
+    resource, whose image may become another one.
+    """
+    repositories: list[str] = options["repositories"]
+
+    def check(_: Pod, container: Container) -> Verdicts:
+        yield from tag(container.value["image"])
+
+    def tag(image: Value) -> Verdicts:
+        name = image.text() or ""
+        folder, slash, last = name.rpartition("/")
+        repository = f"{folder}{slash}{last.partition(':')[0]}"
+        is_listed = any(f"{repository}/".startswith(f"{allowed}/") for allowed in repositories)
+        if name and not is_listed and not _DIGEST.search(name):
+            listed = ", ".join(repositories)
+            yield expected(image, f"the same image by its digest; a tag is enough only for {listed}")
+
+    if repositories:
+        yield from check_each_container(resource, check)
+        yield from _each_image_volume(resource, tag)
 
 
 @WORKLOADS.rule(
