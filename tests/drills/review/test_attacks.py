@@ -845,7 +845,7 @@ def test_a_secret_hides_no_place_and_no_literal_and_is_masked_where_it_is_not_ma
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = {(item["policy"], item["name"]) for item in report["findings"] if item["blocks"]}
-    values = {("value-unknown", "local"), ("value-unknown", "kept")}
+    values = {("value-unknown", name) for name in ("local", "kept", "output pem")}
     assert blocking == {("object-shared", "disks"), ("ssm-secret-in-parameter", "published"), *values}
     shown = {
         (change["name"], item["path"]): item["after"]
