@@ -254,12 +254,13 @@ def _add_stack(
     secret = unknown_values.find_hidden_outputs(stack)
     undecided = unknown_values.find_undecided(stack)
     literals = unknown_values.find_hidden_literals(stack)
+    of_components = unknown_values.find_component_outputs(stack)
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
     failed = changed_lookups.find_failed_lookups(stack)
     long = changed_lookups.find_long_lookups(stack)
     deleted, locks = risks.find_possibly_deleted(stack), weaker_locks.find_weaker_locks(stack)
     resources = chain(deleted, locks, addresses, versions, settings, names, kept, shared, unknown, literals)
-    rows = chain(resources, undecided)
+    rows = chain(resources, undecided, of_components)
     findings += [_apply_waiver(finding, of_review, stack, urn) for urn, finding in rows]
     named = chain(output, hidden, copied, unneeded, secret, failed, long)
     findings += [_apply_waiver(finding, of_review, stack) for finding in named]
@@ -496,9 +497,10 @@ def _change(step: Step, stack: Stack) -> Change:
 
 
 def _properties(step: Step, stack: Stack) -> list[Property]:
-    if step.op == "create":
-        return new_properties(step, stack)
-    return deleted_properties(step) if step.op == "delete" else changed_properties(step, stack)
+    if step.op == "delete":
+        return deleted_properties(step)
+    properties = new_properties if step.op == "create" else changed_properties
+    return properties(step, stack) + outputs.find_properties(step, stack)
 
 
 def _errors(stack: Stack) -> Iterator[Finding]:

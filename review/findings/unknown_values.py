@@ -15,11 +15,12 @@ from typing import Any
 from review.findings.invented_values import describe_invented, trigger_of
 from review.findings.risks import data_behind, find_replaced_data
 from review.model import OPERATIONS, SETS, UNKNOWN, Finding, SourceLocation, list_all, title
-from review.plain_data import NULL, as_text, is_equal, is_list
+from review.plain_data import NULL, as_text, is_equal, is_list, path_of
 from review.programs.file_states import find_texts
 from review.stacks.engine_run import Step
 from review.stacks.plugin_files import find_plugin_files
 from review.stacks.resources import KUBERNETES_SECRET, PROVIDERS, REPLACED_BY, SECRET_FORMS, TRIGGER, Resource
+from review.stacks.secret_values import output_path
 from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
@@ -297,6 +298,30 @@ def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
         else:
             continue
         yield stack.blocking_finding(RULE, f"output {name}", message, remedy)
+
+
+def find_component_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
+    """Yield the URN of each component with outputs that no review can judge, and a finding, which blocks.
+
+    They are unknown, as those of the stack, or newly have a real secret that the program does not mark.
+    """
+    for urn, step in stack.steps.items():
+        before, after = (side.outputs if side else {} for side in (step.old, step.new))
+        unknown, plain = list[str](), list[str]()
+        for name, content in after.items():
+            text, path = as_text(content) or "", output_path(path_of("", name))
+            if LATER in text:
+                unknown.append(path)
+            if stack.has_secret(text) and not is_equal(before.get(name), content):
+                plain.append(path)
+        if unknown:
+            message = f"unknown, so that no review shows what a deployment makes of it: {list_all(unknown)}"
+            remedy = f"{MAKE_KNOWN}, or do not register it"
+            yield urn, stack.blocking_finding(RULE, step.resource, message, remedy)
+        if plain:
+            message = f"a secret in plain text, which a deployment writes to its state: {list_all(plain)}"
+            remedy = "Mark the value as secret, or do not register it"
+            yield urn, stack.blocking_finding(RULE, step.resource, message, remedy)
 
 
 def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, overwritten: bool) -> str:

@@ -61,6 +61,7 @@ ROW_KEYS = {
     "generated",
     "renewed",
     "declared",
+    "registered",
 }
 """Keys of which a row of an event log, a ledger or a file of calls has one."""
 
@@ -130,7 +131,8 @@ class EngineRun:
     secrets among its outputs that the provider chose. `configured` has all inputs of each provider, in which
     secrets are not marked. `renewed` has the texts that a replacement without any change would renew, or the
     versions that an update changes, with their new texts. `declared` has the program's inputs of each
-    resource with ignored changes, in the engine's form. All five are by URN and in a review only.
+    resource with ignored changes, and `component_outputs` the outputs that the program registers for each
+    component and for the stack, both in the engine's form. All six are by URN and in a review only.
     `creations` and `deletions` have the positions in the engine's order of both operations of replacements:
     of creations by the URN in the head, and of deletions by that in the base. `replaced` has the former
     states of resources that a replacement deletes, by URN in the base. `planned` has the URNs in the base of
@@ -167,6 +169,7 @@ class EngineRun:
     generated: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
+    component_outputs: dict[str, Json] = field(default_factory=dict[str, Json])
     creations: dict[str, int] = field(default_factory=dict[str, int])
     deletions: dict[str, int] = field(default_factory=dict[str, int])
     replaced: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -315,6 +318,8 @@ class EngineRun:
             self.generated.setdefault(row["generated"], set()).update(row["texts"])
         if "declared" in row:
             self.declared[row["declared"]] = row["inputs"]
+        if "registered" in row:
+            self.component_outputs[row["registered"]] = row["outputs"]
         if "renewed" in row:
             self.renewed[row["renewed"]] = row["texts"]
         if "unexplained" in row:

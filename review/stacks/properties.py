@@ -223,7 +223,7 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     sources = [*_source_properties(step, stack, properties), *_secret_settings(step, stack)]
     if not properties and not sources and not step.only_renamed:
         properties += _secrets(step, MASK)
-    elif step.resource.is_component:  # Only of other resources, the review knows which secrets are equal.
+    elif step.resource.is_component and not stack.predicted:  # Only a review knows which secrets are equal.
         shown = {changed.path for changed in properties}
         properties += (secret for secret in _secrets(step, OR_ANOTHER) if secret.path not in shown)
     return rename_properties(step) + properties + sources

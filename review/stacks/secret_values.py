@@ -13,6 +13,7 @@ from typing import Any
 from review.plain_data import (
     PATH_STEP,
     SECRET,
+    as_text,
     build_mask,
     decode_bytes,
     decode_key,
@@ -30,6 +31,9 @@ from sandbox.wire.values import without_nulls
 
 Steps = tuple[str, ...]
 """The keys and indexes that lead to a value."""
+
+OUTPUT = "output"
+"""First word of the path of an output."""
 
 LEAST_TEXT = 0.75
 """Smallest share of ASCII in a text. Of the bytes that a random text encodes, 97 of 256 are."""
@@ -78,6 +82,28 @@ def reveal(
     resource.inputs = without_marks(resource.marked)
     if declared is not None:
         _open_declared(resource, declared, shown)
+
+
+def open_outputs(component: Resource, outputs: Json, invented: Iterable[str], marks: SecretMarks) -> None:
+    """Give a component the outputs that it registers, in the engine's form, with masks in place of secrets.
+
+    A secret with neither a real secret nor a text that the review has `invented` gets into its `literals`.
+    """
+
+    def show(secret: Any, path: str) -> Any:
+        if secret == LATER:
+            return secret
+        text = as_text(secret) or ""
+        if component.mark_secrets(text) == text and not any(other in text for other in invented):
+            component.literals[output_path(path)] = secret
+        return marks.mask(secret)
+
+    component.outputs = _open(outputs, "", show)
+
+
+def output_path(path: str) -> str:
+    """Return the path at which a report shows an output of a stack or a component."""
+    return f"{OUTPUT} {path}"
 
 
 def _open_declared(resource: Resource, declared: Json, shown: "_Shown") -> None:

@@ -18,7 +18,7 @@ from review.objects.changed_sources import (
     own_texts,
 )
 from review.objects.provider_settings import replaced_settings, unexplained_settings
-from review.plain_data import PATH_STEP, as_text, build_mask, decode_key, is_equal, value_at
+from review.plain_data import PATH_STEP, SHORTEST, as_text, build_mask, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import READ, EngineRun, Step
 from review.stacks.existing_objects import find_owners
@@ -93,6 +93,7 @@ class Stack:
         self.resources = {urn: step.resource for urn, step in self.steps.items()}
         self.mark_secrets: Callable[[str], str] = str
         """Function that masks the real secrets in any text of the stack, with marks."""
+        self._real_secrets: Sequence[str] = ()
         if self.predicted:
             self._reveal_secrets()
             self._note_ignored_changes()
@@ -147,7 +148,10 @@ class Stack:
             for urn, texts in run.generated.items():
                 generated.setdefault(self._urns.get(urn, urn), set()).update(texts)
         chosen = {*chain.from_iterable(generated.values())}
-        self.mark_secrets = build_mask([*self.secrets, *chosen, *find_lines(chosen)], marks.mask)
+        renewed = chain.from_iterable(run.renewed.values() for run in (self.base, self.head) if run)
+        invented = [text for text in {*chain.from_iterable(renewed)} if len(text) >= SHORTEST]
+        self._real_secrets = [*self.secrets, *chosen]
+        self.mark_secrets = build_mask([*self._real_secrets, *find_lines(chosen)], marks.mask)
         for step in self.steps.values():
             # A text of the base is masked in the same way, so that only another text is a change.
             masked = self.head.masked if self.head and not self.has_base_program else {}
@@ -156,8 +160,12 @@ class Stack:
                 if resource is None or run is None:
                     continue
                 resource.mark_secrets = self.mark_secrets
+                secrets = run.secrets.get(resource.urn)
                 if resource.is_component:
-                    continue
+                    registered = {} if is_root(resource.urn) else run.component_outputs.get(resource.urn, {})
+                    secret_values.open_outputs(resource, registered, invented, marks)
+                    if secrets is None:
+                        continue
                 names = {
                     *resource.dependencies,
                     *chain.from_iterable(resource.property_dependencies.values()),
@@ -165,7 +173,6 @@ class Stack:
                 urns = {self._urns.get(urn, urn) for urn in names}
                 sources = chain(self.secrets, *(generated.get(urn, ()) for urn in urns))
                 outputs = chain.from_iterable(map(self._output_texts, urns))
-                secrets = run.secrets.get(resource.urn)
                 if resource.type.startswith(PROVIDERS):
                     secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
                 declared = run.declared.get(resource.urn)
@@ -308,6 +315,17 @@ class Stack:
         for secret, key in self.secrets.items():
             masks.setdefault(key, []).append(build_mask([secret], parts=False))
         return masks
+
+    def has_secret(self, text: str) -> bool:
+        """Return True if a text has a whole real secret, and not only a line of one.
+
+        A line of a private key may have nothing but a part of the public key, which a certificate has, too.
+        """
+        return self._mask_whole(text) != text
+
+    @cached_property
+    def _mask_whole(self) -> Callable[[str], str]:
+        return build_mask(self._real_secrets, parts=False)
 
     def secret_settings(self, value: Any) -> list[str]:
         """Return the keys of the secret settings whose random values are in a value, in their first order."""

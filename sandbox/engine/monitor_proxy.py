@@ -3,7 +3,7 @@
 The proxy passes calls on, and refuses those that mean something else in a deployment. A program may ignore
 that a call fails, but a deployment might answer this call. So the proxy records it outside the program's
 process: a refusal makes the program fail, and both a refusal and a failed look-up are written to a file.
-It also records what the program declares for resources of which the engine ignores changes.
+It also records what the program declares for components, and where the engine ignores changes.
 """
 
 import abc
@@ -33,7 +33,7 @@ from sandbox.engine.monitor_messages import parts, reason_to_refuse
 from sandbox.engine.replay.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
-from sandbox.wire.values import decode, plain
+from sandbox.wire.values import decode, decode_inputs, plain, secrets_of
 
 MESSAGE_BYTES = 400 * 2**20
 """The size limit for messages in Pulumi's own servers and clients."""
@@ -59,9 +59,13 @@ values than those of the review (sandbox/engine/replay/replay_proxy.py).
 """
 
 DECLARED_INPUTS = "declared-inputs.jsonl"
-"""File in a stack's folder with a JSON object per resource with ignoreChanges: its URN (`declared`), and the
-`inputs` of the program, in the engine's form. The engine replaces some of them by those of the state before
-it asks a provider or a policy (pulumi/pulumi, pkg/resource/deploy/step_generator.go: processIgnoreChanges).
+"""File in a stack's folder with what no provider gets of the program's values, as a JSON object each.
+
+A resource with ignoreChanges has its URN (`declared`), and the `inputs` of the program, in the engine's form.
+The engine replaces some of them by those of the state before it asks a provider or a policy (pulumi/pulumi,
+pkg/resource/deploy/step_generator.go: processIgnoreChanges). A component has the `values` of its `secrets` in
+the form in which providers record them, and the `outputs` that it registers for its URN (`registered`), in
+the engine's form. The engine's events mask real secrets also where the program does not mark them.
 """
 
 NOT_OF_THE_SDK = (
@@ -367,6 +371,9 @@ class MonitorProxy(CallHandler):
         elif name == "ReadResource":
             with self._lock:
                 self._registered[resource_pb2.ReadResourceResponse.FromString(answer).urn] = {}
+        elif name == "RegisterResourceOutputs":
+            with self._lock:
+                self._record_declared({"registered": message.urn, "outputs": _engine_form(message.outputs)})
         if self._calls:
             self._calls.add(name, message, answer)
         return answer
@@ -378,9 +385,11 @@ class MonitorProxy(CallHandler):
             self._parents[urn] = message.parent
             if not message.custom and not message.remote:
                 self._components.add(urn)
+                self._record_declared(
+                    {"secrets": urn, "values": [*secrets_of(decode_inputs(message.object))]}
+                )
             elif message.ignoreChanges:
-                inputs = json.loads(json.dumps(MessageToDict(message.object)), parse_float=_number)
-                append_row({"declared": urn, "inputs": inputs}, self._failed_calls.with_name(DECLARED_INPUTS))
+                self._record_declared({"declared": urn, "inputs": _engine_form(message.object)})
             if message.aliases or message.parent in self._aliased:
                 self._aliased.add(urn)
                 if subject := self._alias_parents.get(urn):
@@ -471,6 +480,10 @@ class MonitorProxy(CallHandler):
             self._refusals[reason] = None
             append_row({"refused": reason}, self._failed_calls)
 
+    def _record_declared(self, row: dict[str, Any]) -> None:
+        """Append a row to DECLARED_INPUTS; the caller has the lock."""
+        append_row(row, self._failed_calls.with_name(DECLARED_INPUTS))
+
     def _record_failure(self, name: str, message: Any, code: grpc.StatusCode, details: str) -> None:
         if name in LOOKUPS:
             self._record_lookup(message, details)
@@ -495,6 +508,11 @@ def append_row(row: dict[str, Any], path: Path) -> None:
     """Append a row to a file, such as FAILED_CALLS; no other thread may do so at the same time."""
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(row, default=_PLACEHOLDER)}\n")
+
+
+def _engine_form(values: Struct) -> dict[str, Any]:
+    """Return values in the engine's form of JSON."""
+    return json.loads(json.dumps(MessageToDict(values)), parse_float=_number)
 
 
 def _number(text: str) -> float:

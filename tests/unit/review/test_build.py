@@ -118,6 +118,22 @@ def test_a_new_stack_with_its_own_levels_needs_an_owner_for_this_file_only(tmp_p
     ]
 
 
+def test_a_report_has_the_outputs_of_new_components_and_their_faults(tmp_path: Path) -> None:
+    new = resource("pipe:index:Api", "api", {"a": 1}, custom=False)
+    outputs = {"registered": new.urn, "outputs": {"port": 80, "password": "a-random-password"}}
+    head = EngineRun(tmp_path, {new.urn: Step("create", None, new)}).add([outputs])
+    reviewed = Stack("dev", head, predicted=True, secrets={"a-random-password": "pipe:password"})
+    mask = build_mask(reviewed.secrets)
+    built = build(BASE_TO_HEAD, ("base", "head"), [reviewed], mask, (tmp_path, tmp_path))
+    assert [(row.path, row.after) for row in built.changes[0].properties] == [
+        ("a", "1"),
+        ("output password", "[secret] (not secret)"),
+        ("output port", "80"),
+    ]
+    [finding] = built.findings
+    assert (finding.policy, finding.name, finding.blocks) == ("value-unknown", "api", True)
+
+
 def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     base = EngineRun(Path())
     base.phase.resources = {urn(KEY, "it"): {}}

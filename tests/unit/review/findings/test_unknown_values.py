@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from review.findings.unknown_values import (
     BUILT_IN,
+    find_component_outputs,
     find_copied_secrets,
     find_hidden_literals,
     find_hidden_outputs,
@@ -22,6 +24,7 @@ from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import PROVIDERS, Resource
+from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
@@ -413,6 +416,33 @@ def test_a_secret_or_unknown_output_blocks() -> None:
         *["an output that is secret"] * 3,
         *["an output that is unknown"] * 2,
     ]
+
+
+def test_an_unknown_output_of_a_component_and_a_secret_one_in_plain_text_block() -> None:
+    setting, key = "1f0c6c9c2d7f4f2c8f7e6a5b4c3d2e1f", "-----BEGIN KEY-----\nsome-line\nanother-line\n"
+
+    def found(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, bool]]:
+        old, new = (resource("pipe:index:Api", "api", custom=False) for _ in range(2))
+        base, head = (
+            EngineRun(Path(), {new.urn: Step("same", old, new)}, component_outputs={new.urn: outputs})
+            for outputs in (before, after)
+        )
+        head.generated = {new.urn: {key}}
+        reviewed = Stack("dev", head, base, predicted=True, secrets={setting: "pipe:token"})
+        findings = chain(find_component_outputs(reviewed), find_hidden_literals(reviewed))
+        return [(finding.message, finding.blocks) for _, finding in findings]
+
+    unknown, marked = sentinels.UNKNOWN, {sentinels.SIGNATURE: sentinels.SECRET, "value": f"a {setting}"}
+    message = "unknown, so that no review shows what a deployment makes of it: output a, output b.c"
+    assert found({}, {"a": unknown, "b.c": [unknown]}) == [(message.replace("b.c", '["b.c"]'), True)]
+    plain = "a secret in plain text, which a deployment writes to its state: output a"
+    for text in (setting, f"x {setting}", {setting: 1}, key, setting.upper()):
+        assert found({"a": marked}, {"a": text}) == [(plain, True)]
+        assert found({"a": text}, {"a": text}) == []
+    assert found({}, {"a": "another-line", "b": marked}) == []  # A certificate may have a line of its key.
+    literal = "secret, but neither from a secret setting nor computed: output a"
+    assert found({}, {"a": marked | {"value": "x"}}) == [(literal, True)]
+    assert found({"a": marked | {"value": "x"}}, {"a": marked | {"value": "x"}}) == []
 
 
 def test_what_a_program_declares_only_if_it_knows_a_value_blocks() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from review.stacks.engine_run import EngineRun, Step
-from review.stacks.outputs import find_changes
+from review.stacks.outputs import find_changes, find_properties
 from review.stacks.properties import KNOWN_LATER
 from review.stacks.stack import Stack
 from sandbox.progress import ROOT_TYPE
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import KEY, resource, stack
+from tests.support.review.stacks import KEY, resource, stack, urn
 
 
 def reviewed(before: dict[str, Any], after: dict[str, Any]) -> Stack:
@@ -120,3 +120,85 @@ def test_a_real_preview_compares_with_the_outputs_in_the_state() -> None:
         ("output id", "i", LATER, KNOWN_LATER),
         ("output url", "a", "b", ""),
     ]
+
+
+COMPONENT = "pipe:index:Api"
+SETTING = "1f0c6c9c2d7f4f2c8f7e6a5b4c3d2e1f"
+
+
+def secret(value: Any) -> dict[str, Any]:
+    return {sentinels.SIGNATURE: sentinels.SECRET, "value": value}
+
+
+def registered(before: dict[str, Any] | None, after: dict[str, Any], *steps: Step) -> Stack:
+    """Return a reviewed stack with a component that registers these outputs; without `before`, it is new."""
+    old, new = (resource(COMPONENT, "api", custom=False) for _ in range(2))
+    root: dict[str, Any] = {"registered": urn(ROOT_TYPE, "pipe-dev"), "outputs": {}}
+    step = Step("create", None, new) if before is None else Step("same", old, new)
+    base, head = (
+        EngineRun(Path(), {item.resource.urn: item for item in (step, *steps)}).add(
+            [root, {"registered": new.urn, "outputs": outputs}]
+        )
+        for outputs in (before or {}, after)
+    )
+    return Stack("dev", head, base, predicted=True, secrets={SETTING: "pipe:token"})
+
+
+def rows(stack: Stack) -> list[tuple[str, str | None, str | None]]:
+    """Return the changed outputs of the only component that changes."""
+    [change] = find_changes(stack)
+    assert (change.name, change.type, change.op, change.is_component) == ("api", COMPONENT, "update", True)
+    return [(row.path, row.before, row.after) for row in change.properties]
+
+
+def test_outputs_that_a_component_registers_are_compared() -> None:
+    assert rows(registered({"a": "x", "b": 1, "same": [1]}, {"a": "y", "c": {"d": None}, "same": [1]})) == [
+        ("output a", "x", "y"),
+        ("output b", "1", None),
+        ("output c", None, '{"d": null}'),
+    ]
+    assert find_changes(registered({"a": "x"}, {"a": "x"})) == []
+
+
+def test_a_component_that_changes_otherwise_has_its_outputs_there() -> None:
+    new = registered(None, {"a": "x"})
+    assert find_changes(new) == []
+    [row] = find_properties(new.changed[0], new)
+    assert (row.path, row.before, row.after) == ("output a", None, "x")
+
+
+def test_a_secret_output_of_a_component_is_a_mask_as_a_whole() -> None:
+    text = f"the key {SETTING}"
+    assert rows(registered({"a": secret(text), "b": secret("x")}, {"a": secret("z"), "b": secret("x")})) == [
+        ("output a", MASK, MASK)
+    ]
+    assert rows(registered({"a": secret(SETTING)}, {"a": SETTING})) == [
+        ("output a", MASK, f"{SETTING} (not secret)")  # The whole report is masked later.
+    ]
+
+
+def test_a_reference_to_a_resource_is_shown_as_its_id() -> None:
+    reference = {sentinels.SIGNATURE: sentinels.RESOURCE, "urn": "urn:a", "id": "i"}
+    assert rows(registered({}, {"it": reference})) == [("output it", None, "i")]
+
+
+def test_an_output_that_only_repeats_a_replaced_resource_is_left_out() -> None:
+    def replaced(output: str) -> Stack:
+        old, new = (resource(KEY, "key", id=text) for text in ("key-000001", "key-000002"))
+        step = Step("replace", old, new)
+        stack = registered({"key": "the key-000001"}, {"key": output}, step)
+        for side in (stack.base, stack.head):
+            assert side
+            side.renewed[step.resource.urn] = {"key-000001": "key-000002"}
+        return stack
+
+    assert find_changes(replaced("the key-000002")) == []
+    assert rows(replaced("a key-000002")) == [("output key", "the key-000001", "a key-000002")]
+
+
+def test_outputs_of_components_are_not_compared_with_a_side_that_has_none() -> None:
+    unrecorded, failed = registered({"a": "x"}, {"a": "y"}), registered({"a": "x"}, {"a": "y"})
+    assert unrecorded.base and failed.head
+    unrecorded.base.component_outputs.clear()
+    failed.head.phase.errors.append("it failed")
+    assert find_changes(unrecorded) == find_changes(failed) == []

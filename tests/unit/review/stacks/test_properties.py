@@ -877,6 +877,8 @@ def test_a_secret_input_of_a_component_may_change_with_another_input() -> None:
         ("a", "1", "2"),
         ("key", MASK, f"{MASK}, which may be another one"),
     ]
+    reviewed = Stack("dev", EngineRun(Path(), {step.resource.urn: step}), predicted=True)
+    assert [item.path for item in changed_properties(step, reviewed)] == ["a"]
 
 
 @pytest.mark.parametrize("op", ["same", "read"])

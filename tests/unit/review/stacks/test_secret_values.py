@@ -80,6 +80,15 @@ def test_an_unknown_secret_is_shown_as_unknown() -> None:
     assert revealed(text) == (MASK, {"data": text})
 
 
+def test_a_secret_input_of_a_component_is_shown_like_that_of_another_resource() -> None:
+    component = resource("pipe:index:Api", "it", {"a": MASK, "b": MASK}, custom=False)
+    head = EngineRun(Path(), {component.urn: Step("create", None, component)})
+    head.add([{"secrets": component.urn, "values": [[["a"], "x"], [["b"], f"x {RANDOM}"]]}])
+    Stack("dev", head, predicted=True, secrets={RANDOM: "pipe:token"})
+    assert component.inputs == {"a": MASK, "b": f"x {MASK} (secret)"}
+    assert component.literals == {"a": "x"}
+
+
 def test_a_secret_that_no_provider_has_recorded_counts_as_a_literal() -> None:
     secret = resource(SECRET, "it", {"data": MASK})
     Stack("dev", EngineRun(Path(), {secret.urn: Step("create", None, secret)}), predicted=True)

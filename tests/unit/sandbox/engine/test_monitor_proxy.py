@@ -206,6 +206,21 @@ def test_it_records_what_is_declared_for_a_resource_with_ignored_changes(
     assert rows(tmp_path) == []
 
 
+def test_it_records_the_secrets_and_the_outputs_of_a_component(context: Context, tmp_path: Path) -> None:
+    client, _, _ = context
+    secret = {SIGNATURE: SECRET, "value": "a"}
+    register(client, COMPONENT, object=struct(plain=1, tags={"key": secret}))
+    outputs = struct(sizes=[1, None], password=secret)
+    client.RegisterResourceOutputs(
+        resource_pb2.RegisterResourceOutputsRequest(urn="urn:api", outputs=outputs)
+    )
+    lines = (tmp_path / monitor_proxy.DECLARED_INPUTS).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"secrets": "urn:api", "values": [[["tags", "key"], "a"]]},
+        {"registered": "urn:api", "outputs": {"sizes": [1, None], "password": secret}},
+    ]
+
+
 WAYS: dict[str, dict[str, Any]] = {
     "grpc-encoding": {"compression": grpc.Compression.Deflate},
     "grpc-timeout": {"timeout": 60},
