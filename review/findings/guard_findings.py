@@ -327,7 +327,7 @@ def find_wider_waivers(stacks: Sequence[str], base: Path, head: Path) -> Iterato
             message = f"the pull request {change} for {target} ({file})"
             for stack in _covered(target, stacks):
                 yield weakened(stack, policy, message)
-        for change, entries in _changed_fields(before, after, OF_OWNERS).items():
+        for change, entries in _changed_fields(before, after, OF_OWNERS):
             for stack in stacks:
                 if own := [entry for entry in entries if stack in _covered(entry[1], stacks)]:
                     yield weakened(
@@ -339,21 +339,25 @@ def list_changed_waivers(base: Path, head: Path) -> Iterator[str]:
     """Yield a note for each waiver of the head whose ticket differs, or which expires earlier."""
     for file, names in WAIVER_FILES.items():
         before, after = (load(names, None, tree / file) for tree in (base, head))
-        for change, entries in _changed_fields(before, after, ("ticket", "expires")).items():
+        for change, entries in _changed_fields(before, after, ("ticket", "expires")):
             yield one_line(f"{file}: the pull request changes {change} of {_describe_entries(entries)}")
 
 
-def _changed_fields(before: Waivers, after: Waivers, fields: Sequence[str]) -> dict[str, list[Entry]]:
-    """Return the entries of both files by what differs in their waivers, except for later dates."""
-    changed: dict[str, list[Entry]] = {}
+def _changed_fields(
+    before: Waivers, after: Waivers, fields: Sequence[str]
+) -> Iterator[tuple[str, list[Entry]]]:
+    """Yield what differs in each waiver of both files, except for a later date, and the waiver's entries."""
+    changed: dict[tuple[str, int], list[Entry]] = {}
     earlier = _latest(before)
     for entry, waiver in sorted(_latest(after).items()):
         former = earlier.get(entry, waiver)
         for name in fields:
             old, new = getattr(former, name), getattr(waiver, name)
             if old != new and not (name == "expires" and new > old):
-                changed.setdefault(f"{FIELDS[name]} from {old} to {new}", []).append(entry)
-    return changed
+                change = f"{FIELDS[name]} from {old} to {new}"
+                changed.setdefault((change, waiver.index), []).append(entry)
+    for (change, _), entries in changed.items():
+        yield change, entries
 
 
 def _describe_entries(entries: Iterable[Entry]) -> str:

@@ -498,6 +498,16 @@ def test_another_ticket_and_an_earlier_date_of_a_waiver_are_notes(tmp_path: Path
     assert not [*guard_findings.list_changed_waivers(*reversed(trees))][1:], "a later date is a finding"
 
 
+def test_each_waiver_with_another_owner_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    before = waiver("stateful-replaced", DEV, "2027-01-31") + waiver("deleted", f"{DEV}2", "2027-01-31")
+    trees = changed_waivers(tmp_path, before, before.replace("platform", "mallory"))
+    findings = guard_findings.find_wider_waivers(["dev"], *trees)
+    assert [finding.message.partition(" the waiver of ")[2] for finding in findings] == [
+        f"deleted for {DEV}2",
+        f"stateful-replaced for {DEV}",
+    ]
+
+
 def test_the_waiver_that_expires_last_has_the_fields_that_count(tmp_path: Path) -> None:
     late = waiver("stateful-replaced", DEV, "2027-01-31")
     early = waiver("stateful-replaced", DEV, "2027-01-01").replace("platform", "mallory")
