@@ -18,7 +18,7 @@ from review.plain_data import is_list, is_map, mark_own
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
 from sandbox.progress import name_of
-from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase
+from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase, masked
 
 ENGINE_OPERATIONS = {"import": "create", "discard": "delete", REMOVED: "delete"}
 """The report's names for operations of the engine that it counts under another name
@@ -133,6 +133,7 @@ class EngineRun:
     versions that an update changes, with their new texts. `declared` has the program's inputs of each
     resource with ignored changes, and `component_outputs` the outputs that the program registers for each
     component and for the stack, both in the engine's form. All six are by URN and in a review only.
+    `event_outputs` has the outputs of each component in the state before and after, with the masks of events.
     `creations` and `deletions` have the positions in the engine's order of both operations of replacements:
     of creations by the URN in the head, and of deletions by that in the base. `replaced` has the former
     states of resources that a replacement deletes, by URN in the base. `planned` has the URNs in the base of
@@ -170,6 +171,7 @@ class EngineRun:
     renewed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     declared: dict[str, Json] = field(default_factory=dict[str, Json])
     component_outputs: dict[str, Json] = field(default_factory=dict[str, Json])
+    event_outputs: dict[str, tuple[Json, Json]] = field(default_factory=dict[str, tuple[Json, Json]])
     creations: dict[str, int] = field(default_factory=dict[str, int])
     deletions: dict[str, int] = field(default_factory=dict[str, int])
     replaced: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -367,6 +369,10 @@ class EngineRun:
         state: Json = metadata.get("new") or {}
         if state:
             self.registered.add(state["urn"])
+        if state and not state.get("custom"):  # The last event has what the program registers.
+            sides: list[Json] = [metadata.get("old") or {}, state]
+            before, after = (masked(side.get("outputs") or {}, _mark_own) for side in sides)
+            self.event_outputs[state["urn"]] = before, after
         if state.get("outputs"):
             content = {key: state[key] for key in ("id", "outputs") if state.get(key)}
             self.added.setdefault(state["urn"], content)

@@ -11,7 +11,7 @@ from review.stacks.properties import KNOWN_LATER, substitute_renewed
 from review.stacks.resources import Json
 from review.stacks.secret_values import output_path
 from review.stacks.stack import Stack
-from review.stacks.value_parts import Part, show_secrets, split
+from review.stacks.value_parts import Part, is_unknown, show_secrets, split
 from review.values.value_paths import Paths
 from sandbox.progress import ROOT_TYPE
 from sandbox.summary import LATER
@@ -57,10 +57,11 @@ def find_changes(stack: Stack) -> list[Change]:
 
 
 def find_properties(step: Step, stack: Stack) -> list[Property]:
-    """Return the outputs of a component that differ between base and head; in a review only.
+    """Return the outputs of a component that differ between base and head, or the state and a real preview.
 
     An output is left out if it changes just as the computed outputs of changed resources do, which the report
-    has at these. So are all if nobody has recorded those of the base, in which at least the stack has some.
+    has at these, and one that is known later. So are all if nobody has recorded those of the base, in which
+    at least the stack has some.
     """
     is_recorded = not stack.base or stack.base.component_outputs
     if not step.new or not step.new.is_component or not is_recorded or not _are_comparable(stack):
@@ -83,8 +84,10 @@ def _parts(stack: Stack, before: Json, after: Json) -> Iterator[Part]:
 
 
 def _follows(part: Part, stack: Stack) -> bool:
-    """Return True if only computed outputs of changed resources differ in a text."""
+    """Return True if only computed outputs of changed resources differ in a text, or may do so."""
     before, after = part.before, part.after
+    if is_unknown(after) and not stack.predicted:
+        return before is not None
     if not isinstance(before, str) or not isinstance(after, str) or before == after:
         return False
     return substitute_renewed(before, stack.changed, stack) == after

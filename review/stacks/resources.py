@@ -115,7 +115,7 @@ class Resource:
         At the paths of ignored changes, they are those that a later replacement has.
         """
         self.outputs: Json = {}
-        """The outputs that a component registers, in a review, with marks as in `marked`."""
+        """The outputs that a component registers; in a review, with marks as in `marked`."""
         self.unignored: Unignored | None = None
         """The inputs without ignored changes, or None if the program ignores none."""
         self.mark_secrets: Callable[[str], str] = str

@@ -100,6 +100,8 @@ class Stack:
             for step in steps:
                 if step.op in ("same", READ) and self.changed_sources(step):
                     step.op = "update"  # The engine changes the state only.
+        else:
+            self._read_event_outputs()
         old_resources = [
             step.old for step in steps if step.old and not self.base_failed and not step.is_pending
         ]
@@ -177,6 +179,14 @@ class Stack:
                     secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
                 declared = run.declared.get(resource.urn)
                 secret_values.reveal(resource, secrets, sources, outputs, marks, declared, computed)
+
+    def _read_event_outputs(self) -> None:
+        """Give the components of a real preview the outputs of its events."""
+        for urn, sides in self.head.event_outputs.items() if self.head else ():
+            step = self.steps.get(urn)
+            for resource, outputs in zip((step.old, step.new), sides, strict=True) if step else ():
+                if resource and resource.is_component and not is_root(urn):
+                    resource.outputs = outputs
 
     def _output_texts(self, urn: str) -> Iterator[str]:
         """Yield the ID and the output texts of a resource in base and head, without secrets."""

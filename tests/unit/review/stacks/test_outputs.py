@@ -202,3 +202,18 @@ def test_outputs_of_components_are_not_compared_with_a_side_that_has_none() -> N
     unrecorded.base.component_outputs.clear()
     failed.head.phase.errors.append("it failed")
     assert find_changes(unrecorded) == find_changes(failed) == []
+
+
+def test_a_real_preview_has_the_outputs_of_a_component_in_its_last_event() -> None:
+    key = {"key": "a", "keys": ["a", "b"]}
+    sides = key | {"url": "a", "secret": secret("x")}, {"url": "b", "new": secret("x"), "secret": secret("y")}
+    unknown = {"key": sentinels.UNKNOWN, "keys": [sentinels.UNKNOWN]}
+    state = {"urn": urn(COMPONENT, "api"), "type": COMPONENT, "parent": ""}
+    states = [state | {"outputs": outputs} for outputs in (sides[0], sides[0], sides[1] | unknown)]
+    plan = {"steps": [{"op": "same", "urn": state["urn"], "oldState": state, "newState": state}]}
+    events = [
+        {"resOutputsEvent": {"metadata": {"op": "same", **state, "old": states[0], "new": new}}}
+        for new in states[1:]
+    ]
+    run = EngineRun(Path()).add(plan, events)
+    assert rows(Stack("dev", run)) == [("output new", None, MASK), ("output url", "a", "b")]
