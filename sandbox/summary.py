@@ -68,10 +68,10 @@ DIFFERING = ("update", "replace", "delete")
 
 @dataclass
 class Phase:
-    """The events of one evaluation of the program. `mark` is applied to the texts of the stack's outputs."""
+    """The events of one evaluation of the program. `show` returns an output of the stack without secrets."""
 
     preview: bool
-    mark: Callable[[str], str] = str
+    show: Callable[[Any], Any] = field(default_factory=lambda: masked)
     resources: dict[str, Row] = field(default_factory=dict[str, Row])  # by URN
     components: set[str] = field(default_factory=set[str])  # URNs of the component resources
     removed: set[str] = field(default_factory=set[str])  # URNs of the resources with the operation REMOVED
@@ -146,10 +146,7 @@ class Phase:
             self.differences[urn] = compare(operation, typ, masked(old), masked(new), LATER)
         if is_root(urn) and op != "delete":
             self.outputs, self.former_outputs = (
-                {
-                    key: masked(value, self.mark)
-                    for key, value in sorted((side or {}).get("outputs", {}).items())
-                }
+                {key: self.show(value) for key, value in sorted((side or {}).get("outputs", {}).items())}
                 for side in (state, metadata["old"])
             )
 

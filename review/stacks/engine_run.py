@@ -15,6 +15,7 @@ from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, OPERATIONS, UNKNOWN, WAIVED, list_first
 from review.objects.renames import find_rename
 from review.plain_data import is_list, is_map, mark_own
+from review.stacks.assets import Assets
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
 from sandbox.progress import name_of
@@ -152,7 +153,7 @@ class EngineRun:
 
     tree: Path
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
-    phase: Phase = field(default_factory=lambda: Phase(preview=True, mark=_mark_own))
+    phase: Phase = field(default_factory=lambda: Phase(preview=True))
     has_plan: bool = False
     added: dict[str, Json] = field(default_factory=dict[str, Json])
     overwritten: set[str] = field(default_factory=set[str])
@@ -186,6 +187,9 @@ class EngineRun:
     )
     masked: dict[str, dict[str, list[str]]] = field(default_factory=dict[str, dict[str, list[str]]])
     old_tree: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.phase.show = self._show_output
 
     def add(self, *contents: Any) -> Self:
         """Record `--json` plans, event logs and ledgers.
@@ -423,8 +427,11 @@ class EngineRun:
         if urn not in self.steps or step.op != "same":
             self.steps[urn] = step
 
+    def _show_output(self, value: Any) -> Any:
+        return masked(Assets(self.tree).collect(value), _mark_own)
+
     def _resource(self, state: Json | None, files: Path | None = None) -> Resource | None:
-        return Resource(state, self.tree, files) if state else None
+        return Resource(state, self.tree, files, self.old_tree) if state else None
 
 
 def _mark_own(text: str) -> str:

@@ -14,6 +14,7 @@ from review.model import COMPOSES, DECLARES, SourceLocation
 from review.objects.renames import Rename
 from review.plain_data import build_mask, is_list, is_map, mark_nulls, mark_own, path_of
 from review.stacks.assets import Assets
+from review.values.ignored_changes import IGNORED
 from sandbox.progress import name_of
 from sandbox.summary import LATER, MASK, masked
 from sandbox.wire.values import with_nulls, without_nulls
@@ -52,7 +53,7 @@ REPLACED_BY = "replaceOnChanges"
 OPTIONS = (
     "protect",
     "retainOnDelete",
-    "ignoreChanges",
+    IGNORED,
     DELETED_WITH,
     REPLACED_WITH,
     REPLACED_BY,
@@ -88,10 +89,13 @@ class Unignored(NamedTuple):
 class Resource:
     """A resource in the state of base or head, with the lines in that side's tree that declare it.
 
-    `files` is the tree with the files of its assets, if it is another one than `tree`.
+    `files` is the tree with the files of its assets, if it is another one than `tree`. `base` is that of the
+    base, whose assets the engine keeps at paths of ignored changes.
     """
 
-    def __init__(self, state: Json, tree: Path | None = None, files: Path | None = None) -> None:
+    def __init__(
+        self, state: Json, tree: Path | None = None, files: Path | None = None, base: Path | None = None
+    ) -> None:
         self.state = state
         self.urn = str(state["urn"])
         self.type = str(state["type"])
@@ -101,7 +105,7 @@ class Resource:
         self.parents = ""
         """The components in which the resource is, if another one has the same name and type."""
         self.is_component = not state.get("custom")
-        self.assets = Assets(files or tree)
+        self.assets = Assets(files or tree, base if state.get(IGNORED) else None)
         self._declared: Json = _shown(self.assets.collect(state.get("inputs") or {}))
         self.inputs: Json = without_nulls(self._declared)
         """The inputs, in which a null member of an object counts as absent."""

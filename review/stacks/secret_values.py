@@ -22,6 +22,7 @@ from review.plain_data import (
     mark_own,
     path_of,
 )
+from review.stacks.assets import Assets
 from review.stacks.resources import KUBERNETES_SECRET, SECRET_FORMS, Json, Resource, Unignored
 from review.values.ignored_changes import is_ignored
 from review.values.secret_marks import SecretMarks, without_marks
@@ -98,7 +99,7 @@ def open_outputs(component: Resource, outputs: Json, invented: Iterable[str], ma
             component.literals[output_path(path)] = secret
         return marks.mask(secret)
 
-    component.outputs = _open(outputs, "", show)
+    component.outputs = _open(outputs, "", component.assets, show)
 
 
 def output_path(path: str) -> str:
@@ -113,7 +114,9 @@ def _open_declared(resource: Resource, declared: Json, shown: "_Shown") -> None:
     def show(secret: Any, path: str) -> Any:
         return shown.secret(_content(resource, _names(path)[0], secret), path, literals)
 
-    resource.unignored = Unignored(_open(declared, "", show), _open(declared, "", lambda secret, _: secret))
+    marked = _open(declared, "", resource.assets, show)
+    values = _open(declared, "", resource.assets, lambda secret, _: secret)
+    resource.unignored = Unignored(marked, values)
     resource.literals |= {
         path: value for path, value in literals.items() if is_ignored(resource.options, _names(path))
     }
@@ -125,15 +128,16 @@ def _content(resource: Resource, name: str, secret: Any) -> Any:
     return masked(secret, decode_base64) if is_encoded else secret
 
 
-def _open(value: Any, path: str, show: Callable[[Any, str], Any]) -> Any:
+def _open(value: Any, path: str, assets: Assets, show: Callable[[Any, str], Any]) -> Any:
     """Return a value in the engine's form as a report has it, with the result of `show` for each secret."""
     if is_map(value) and value.get(sentinels.SIGNATURE) == sentinels.SECRET:
-        return show(masked(value.get("value"), mark_own), path)
+        secret = assets.collect_declared(value.get("value"), is_secret=True)
+        return show(masked(secret, mark_own), path)
     if is_map(value) and sentinels.SIGNATURE not in value:
-        return {key: _open(item, path_of(path, key), show) for key, item in value.items()}
+        return {key: _open(item, path_of(path, key), assets, show) for key, item in value.items()}
     if is_list(value):
-        return [_open(item, f"{path}[{index}]", show) for index, item in enumerate(value)]
-    return masked(value, mark_own)
+        return [_open(item, f"{path}[{index}]", assets, show) for index, item in enumerate(value)]
+    return masked(assets.collect_declared(value), mark_own)
 
 
 def _names(path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Tests of the files among the inputs of a resource."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from review.stacks.assets import Assets
 from review.stacks.engine_run import EngineRun
 from review.stacks.properties import changed_properties
 from review.stacks.stack import Stack
+from sandbox.progress import ROOT_TYPE
 from sandbox.wire import sentinels
 from sandbox.wire.sentinels import ASSETS, SIGNATURE
 from tests.support.review.stacks import urn
@@ -136,3 +138,58 @@ def test_a_new_archive_of_a_folder_blocks(tree: Path) -> None:
 def test_an_archive_of_single_files_does_not_block(tree: Path) -> None:
     archive = {SIGNATURE: ASSETS[1], "assets": {"a.txt": asset(f"{tree}/code/a.txt")}, "hash": "1" * 64}
     assert messages(tree, archive) == []
+
+
+def ignoring_stack(tmp_path: Path, ignored: Any, declared: Iterable[Any]) -> Stack:
+    """Return a stack with an object whose source the state keeps; the two programs have the declared ones."""
+    inputs = {"bucket": "b", "source": ignored}
+    state = {"urn": urn(BUCKET_OBJECT, "it"), "type": BUCKET_OBJECT, "custom": True}
+    state |= {"inputs": inputs, "ignoreChanges": ["source"]}
+    step = {"op": "same", "oldState": state, "newState": state}
+    base, head = (
+        EngineRun(tmp_path / side, old_tree=tmp_path / "base").add(
+            [{"declared": state["urn"], "inputs": {"bucket": "b", "source": source}}]
+        )
+        for side, source in zip(("base", "head"), declared, strict=True)
+    )
+    return Stack("dev", head.add({"steps": [step]}), base, predicted=True)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_at_a_path_of_ignored_changes_a_changed_content_is_shown(
+    is_folder: bool, is_changed: bool, tmp_path: Path
+) -> None:
+    for side in ("base", "head"):
+        (tmp_path / side / "code").mkdir(parents=True)
+        (tmp_path / side / "code" / "a.txt").write_text(side if is_changed else "content")
+    path, kind = ("code", ASSETS[1]) if is_folder else ("code/a.txt", ASSETS[0])
+    ignored = asset(f"{tmp_path}/base/{path}", kind, content="base" if is_changed else "content")
+    declared = ({SIGNATURE: kind, "path": f"{tmp_path}/{side}/{path}"} for side in ("base", "head"))
+    stack = ignoring_stack(tmp_path, ignored, declared)
+    shown = [change.path for step in stack.changed for change in changed_properties(step, stack)]
+    assert shown == ["option ignoreChanges (source of a later replacement)"] * is_changed
+    assert [finding.message for _, finding in find_unknown(stack)] == []
+
+
+def test_at_a_path_of_ignored_changes_no_program_uses_files_of_the_base(tmp_path: Path) -> None:
+    for side in ("base", "head"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "a.txt").write_text("content")
+    path = f"{tmp_path}/base/a.txt"
+    text: Any = {SIGNATURE: ASSETS[0], "text": "a text"}
+    for source, message in (
+        ({SIGNATURE: ASSETS[0], "path": path}, f"{FOREIGN}: {path}"),
+        ({SIGNATURE: sentinels.SECRET, "value": text}, SECRET),
+    ):
+        stack = ignoring_stack(tmp_path, asset(path), [source, source])
+        [finding] = [finding for _, finding in find_unknown(stack)]
+        assert finding.message.startswith(message)
+
+
+def test_an_exported_file_is_shown_with_its_path_in_the_tree_and_its_hash(tree: Path) -> None:
+    outputs = {"it": asset(f"{tree}/link/b.txt")}
+    root = {"urn": "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev", "type": ROOT_TYPE}
+    metadata = root | {"op": "same", "old": None, "new": root | {"parent": "", "outputs": outputs}}
+    run = EngineRun(tree).add([{"resOutputsEvent": {"metadata": metadata}}])
+    assert run.phase.outputs == {"it": {**asset("link/b.txt"), SIGNATURE: "asset"}}
