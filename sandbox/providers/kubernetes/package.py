@@ -98,6 +98,9 @@ class Kubernetes(Package):
         deletion of the old one deletes it. An annotation that is in the state comes from `ignore_changes`.
         """
         yield from super().faults_after(resource, before)
+        if resource.type == SECRET:
+            for key in _hidden_keys(resource.inputs, before):
+                yield f"data.{key}: stringData has this key, too, whose value the server takes; remove one"
         new_mark, old_mark = (_annotation(inputs, AUTONAMED) for inputs in (resource.inputs, before))
         if new_mark is not None and new_mark != old_mark:
             yield f"metadata.annotations: only the provider sets {AUTONAMED}; remove it"
@@ -196,6 +199,18 @@ def _annotation_faults(resource: Resource) -> Iterator[str]:
     names = [name for name in cast(Json, annotations) if name.startswith("pulumi.com/")]
     if unhandled := [name for name in names if name not in handled]:
         yield f"metadata.annotations: the sandbox does not support {', '.join(unhandled)}"
+
+
+def _hidden_keys(inputs: Json, before: Json) -> list[str]:
+    """Return the keys in the `data` of a Secret whose values those of `stringData` hide.
+
+    The engine may have copied a value from the state, which has all values in `data`, for `ignore_changes`.
+    """
+    data, texts, kept = (
+        cast(Json, value) if isinstance(value, dict) else {}
+        for value in (plain(inputs.get("data")), plain(inputs.get("stringData")), plain(before.get("data")))
+    )
+    return sorted(key for key in data.keys() & texts.keys() if data[key] != kept.get(key))
 
 
 def _with_marked_values(inputs: Json) -> Json:

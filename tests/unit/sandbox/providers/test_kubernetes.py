@@ -121,6 +121,21 @@ def test_only_the_name_of_a_note_of_providers_is_refused_in_a_custom_resource(
     assert faults == [f"{name}: only providers of other packages set it; remove it"] * is_refused
 
 
+def test_a_value_of_a_secret_that_another_one_hides_is_refused() -> None:
+    def faults(data: Any, texts: Any, former: Any = None) -> list[str]:
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "it"}}
+        it = resource(SECRET, manifest | {"data": data, "stringData": texts})
+        return [fault.partition(":")[0] for fault in PACKAGE.faults_after(it, {"data": former})]
+
+    assert faults(Secret({"a": "YQ=="}), {"a": Secret(UNKNOWN)}) == ["data.a"]
+    assert faults({"b": UNKNOWN, "a": "YQ=="}, {"a": "", "b": "", "c": ""}) == ["data.a", "data.b"]
+    assert faults({"a": "YQ=="}, {"b": "a"}) == faults(UNKNOWN, {"a": "a"}) == []
+    # The program ignores changes of `data`.
+    kept = {"a": "YQ=="}
+    assert faults(kept, {"a": "b"}, Secret(kept)) == []
+    assert faults({"a": "Yg=="}, {"a": "b"}, Secret(kept)) == ["data.a"]
+
+
 @pytest.mark.parametrize("api", ["v1", "karpenter.example.com/v1"])
 def test_an_annotation_of_the_provider_without_an_effect_here_is_refused(api: str) -> None:
     supported = {"pulumi.com/skipAwait": "true", "pipe.dev/waitFor": "it"}
