@@ -10,6 +10,7 @@ import pytest
 from review.findings.unknown_values import find_unknown
 from review.stacks.assets import Assets
 from review.stacks.engine_run import EngineRun
+from review.stacks.outputs import find_changes
 from review.stacks.properties import changed_properties
 from review.stacks.stack import Stack
 from sandbox.progress import ROOT_TYPE
@@ -193,3 +194,19 @@ def test_an_exported_file_is_shown_with_its_path_in_the_tree_and_its_hash(tree: 
     metadata = root | {"op": "same", "old": None, "new": root | {"parent": "", "outputs": outputs}}
     run = EngineRun(tree).add([{"resOutputsEvent": {"metadata": metadata}}])
     assert run.phase.outputs == {"it": {**asset("link/b.txt"), SIGNATURE: "asset"}}
+
+
+def test_a_changed_file_in_an_output_of_a_component_is_shown_by_its_hash(tmp_path: Path) -> None:
+    state = {"urn": urn("pipe:index:Api", "api"), "type": "pipe:index:Api", "custom": False}
+    runs: list[EngineRun] = []
+    for side in ("base", "head"):
+        file = tmp_path / side / "a.txt"
+        file.parent.mkdir()
+        file.write_text(side)
+        outputs = {"it": {SIGNATURE: ASSETS[0], "path": f"{file}"}}
+        run = EngineRun(tmp_path / side, old_tree=tmp_path / "base")
+        step = {"op": "same", "oldState": state, "newState": state}
+        runs.append(run.add({"steps": [step]}, [{"registered": state["urn"], "outputs": outputs}]))
+    [change] = find_changes(Stack("dev", runs[1], runs[0], predicted=True))
+    hashes = (asset("a.txt", content=side)["hash"] for side in ("base", "head"))
+    assert [(row.path, row.before, row.after) for row in change.properties] == [("output it.hash", *hashes)]
