@@ -133,7 +133,8 @@ def _find_new_repairs(stack: str, packs: Packs) -> Iterator[Finding]:
     )
     for where, rules in (("", here), (f" {WITHOUT_FILE}", own - here)):
         if rules:
-            message = f"the pull request gives this level{where} to {list_all(sorted(rules))}"
+            names = sorted(rules, key=lambda rule: (rule != guard.ALL, rule))
+            message = f"the pull request gives this level{where} to {list_all(names)}"
             yield weakened(
                 stack, REPAIRING, f"{message}: a deployment changes what breaks it, and does not stop"
             )

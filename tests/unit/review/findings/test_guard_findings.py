@@ -152,8 +152,8 @@ def test_rules_that_newly_repair_are_one_finding_although_none_repairs_today() -
         (Pack(after, own_levels=after), " to tags"),
         (Pack(before, own_levels=after), " in stacks without a file in policies/config to tags"),
         (
-            Pack({**after, "new": "remediate"}, own_levels=before, later_level="remediate"),
-            " to all, new, tags",
+            Pack({**after, "acl": "remediate"}, own_levels=before, later_level="remediate"),
+            " to all, acl, tags",
         ),
         (Pack(before, own_levels=before, own_later_level="remediate"), " in stacks without a file in "),
     ):
