@@ -31,6 +31,9 @@ CHECKSUM, NO_CHECKSUM = 20, bytes(20)
 HAS_MORE_FLAGS, NAME_LENGTH = 0x4000, 0xFFF
 """In the flags, the bit after which two more bytes follow, and the bits of a name's length or its maximum."""
 
+FORBIDDEN_PARTS = frozenset({b"", b".", b"..", b".git"})
+"""Names of folders and files that git does not take into an index (read-cache.c: verify_path)."""
+
 LONGEST_NAME = 4096
 """Largest number of bytes in a name (PATH_MAX). A compressed name has up to all bytes of the one before."""
 
@@ -54,7 +57,7 @@ def _read_entries(index: bytes) -> Iterator[tuple[str, str, str]]:
     _require(checksum in (NO_CHECKSUM, hashlib.sha1(content, usedforsecurity=False).digest()))
     signature, version, count = HEADER.unpack_from(content)
     _require(signature == SIGNATURE and version in VERSIONS)
-    position, name = HEADER.size, b""
+    position, name, is_valid = HEADER.size, b"", True
     for _ in range(count):
         start = position
         mode, digest, flags = ENTRY.unpack_from(content, start)
@@ -67,6 +70,7 @@ def _read_entries(index: bytes) -> Iterator[tuple[str, str, str]]:
         end = content.index(0, position)
         name = kept + content[position:end]
         _require(min(len(name), NAME_LENGTH) == flags & NAME_LENGTH and len(name) <= LONGEST_NAME)
+        is_valid = is_valid and FORBIDDEN_PARTS.isdisjoint(name.split(b"/"))
         position = end + 1
         if version != COMPRESSED_NAMES:
             position += (start - position) % 8  # bytes that fill an entry up
@@ -79,7 +83,8 @@ def _read_entries(index: bytes) -> Iterator[tuple[str, str, str]]:
                 "files is not complete (a split or sparse index). Review a clone without it."
             )
         position += EXTENSION.size + size
-    _require(position == len(content))
+    # A split or sparse index has other names, too.
+    _require(is_valid and position == len(content))
 
 
 def _read_number(content: bytes, position: int) -> tuple[int, int]:

@@ -177,7 +177,9 @@ class Snapshot:
         path = PurePosixPath(name)
         # Git allows neither of the two names in a path (gitformat-index(5)).
         if path.is_absolute() or not path.parts or not {"..", ".git"}.isdisjoint(path.parts):
-            raise CommandError(f"{name!r} is not a path inside the tree under review.")
+            raise CommandError(
+                f"{name!r} is not a path inside the tree under review, or one that git does not check out."
+            )
         if len(path.parts) > DEEPEST:
             raise CommandError(
                 f"a path below {str(PurePosixPath(*path.parts[:3]))!r} has {len(path.parts)} names; "
@@ -268,30 +270,31 @@ def copy_commit(repository: Path, commit: str, to: Path) -> Snapshot:
     entries = [*_entries(list_files(repository, commit))]
     waiting = iter([digest.encode() + b"\n" for (mode, _, digest, _), _ in entries if mode != SUBMODULE])
     command = [*GIT, "-C", repository, "cat-file", "--batch"]
-    with (
-        Snapshot(to) as snapshot,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
-    ):
-        requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        requested = received = 0
-        for (mode, _, digest, _), name in entries:
-            if mode == SUBMODULE:
-                snapshot.omit(name, A_SUBMODULE, digest)
-                continue
-            if requested - received <= REQUESTS_AHEAD // 2:
-                requested += REQUESTS_AHEAD
-                requests.writelines(islice(waiting, REQUESTS_AHEAD))
-                requests.flush()
-            received += 1
-            content = _receive(answers)
-            if content is None:
-                raise GitFailure(repository, "cat-file", "", process.wait())
-            if CONTROL.search(name):
-                snapshot.omit(name, CONTROL_CHARACTERS, _digest(mode == LINK, content))
-            elif mode == LINK:
-                snapshot.add_link(name, os.fsdecode(content))
-            else:
-                snapshot.add_file(name, io.BytesIO(content), executable=mode == "100755")
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        with process, Snapshot(to) as snapshot:
+            requests, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+            requested = received = 0
+            for (mode, _, digest, _), name in entries:
+                if mode == SUBMODULE:
+                    snapshot.omit(name, A_SUBMODULE, digest)
+                    continue
+                if requested - received <= REQUESTS_AHEAD // 2:
+                    requested += REQUESTS_AHEAD
+                    requests.writelines(islice(waiting, REQUESTS_AHEAD))
+                    requests.flush()
+                received += 1
+                content = _receive(answers)
+                if content is None:
+                    raise BrokenPipeError
+                if CONTROL.search(name):
+                    snapshot.omit(name, CONTROL_CHARACTERS, _digest(mode == LINK, content))
+                elif mode == LINK:
+                    snapshot.add_link(name, os.fsdecode(content))
+                else:
+                    snapshot.add_file(name, io.BytesIO(content), executable=mode == "100755")
+    except BrokenPipeError:  # Git has ended.
+        raise GitFailure(repository, "cat-file", "", process.wait()) from None
     return snapshot
 
 

@@ -33,7 +33,7 @@ OFF = "OFF", "NONE"
 class Lock(NamedTuple):
     """A lock that a resource is or has, and the inputs from which its strength follows.
 
-    `subject` is the input that names what the lock protects; it is empty if that is the resource itself.
+    `subjects` are the inputs that name what the lock protects; there are none if that is the resource itself.
     Without a value at one of the `roots`, there is no lock; without roots, there always is one. Each measure
     is compared alone. `scopes` has the paths of what limits a lock to some objects: another limit than in the
     base may leave objects without a lock. With `stays`, the lock stays if its resource is deleted. All paths
@@ -41,7 +41,7 @@ class Lock(NamedTuple):
     """
 
     effect: str
-    subject: str = ""
+    subjects: Sequence[str] = ()
     roots: Sequence[str] = ()
     measures: Sequence[Measure] = ()
     scopes: Sequence[str] = ()
@@ -53,7 +53,7 @@ class Lock(NamedTuple):
         return [path for measure in self.measures for path in measure.paths]
 
 
-def _default_retention(root: str, subject: str = "") -> Lock:
+def _default_retention(root: str, *subjects: str) -> Lock:
     """Return the lock of a bucket with a default retention, at a path.
 
     It has either days or years, and counts for new objects. In the mode GOVERNANCE, whoever has
@@ -62,7 +62,7 @@ def _default_retention(root: str, subject: str = "") -> Lock:
     """
     return Lock(
         "new objects can be deleted earlier, or by more users",
-        subject,
+        subjects,
         (root,),
         (
             mode(f"{root}.mode", "GOVERNANCE", "COMPLIANCE"),
@@ -76,7 +76,7 @@ OF_BUCKET = _default_retention("rule.defaultRetention", "bucket")
 
 OF_OBJECT = Lock(
     "the object can be deleted earlier, or by more users",
-    "key",
+    ("bucket", "key"),
     ("objectLockLegalHoldStatus", "objectLockMode"),
     (
         mode("objectLockLegalHoldStatus", "OFF", "ON", default="OFF"),
@@ -106,7 +106,7 @@ LOCKS: Mapping[str, Lock] = {
     # CreateTapePool).
     "aws:storagegateway/tapePool:TapePool": Lock(
         "archived tapes can be deleted earlier, or by more users",
-        "poolName",
+        ("poolName",),
         ("retentionLockType",),
         (
             mode("retentionLockType", "NONE", "GOVERNANCE", "COMPLIANCE", default="NONE"),
@@ -117,14 +117,14 @@ LOCKS: Mapping[str, Lock] = {
     # it after these days (AWS Backup API reference, PutBackupVaultLockConfiguration).
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration": Lock(
         "recovery points can be deleted earlier, or by more users",
-        "backupVaultName",
+        ("backupVaultName",),
         measures=(period({"minRetentionDays": 1}), delay("changeableForDays")),
     ),
     # DAYS is the only unit of both periods (Recycle Bin API reference, RetentionPeriod, UnlockDelay). Nobody
     # can change or delete a rule that is locked before the delay after its unlocking has passed.
     "aws:rbin/rule:Rule": Lock(
         "deleted snapshots and images can be restored for a shorter time, or not at all",
-        "resourceType",
+        ("resourceType",),
         measures=(
             period({"retentionPeriod.retentionPeriodValue": 1}),
             period({"lockConfiguration.unlockDelay.unlockDelayValue": 1}),
@@ -158,7 +158,7 @@ LOCKS: Mapping[str, Lock] = {
     # terraform-provider-cloudflare, internal/services/r2_bucket_lock/resource.go: Delete).
     "cloudflare:index/r2BucketLock:R2BucketLock": Lock(
         "objects can be deleted or overwritten earlier",
-        "bucketName",
+        ("bucketName",),
         ("rules",),
         (prefix_rules("rules"),),
         stays=True,
@@ -181,8 +181,8 @@ def find_weaker_locks(stack: Stack) -> Iterator[tuple[str, Finding]]:
         lock = LOCKS.get(old.type) if old and not old.is_component else None
         if not old or not lock or old.state.get("external") or not _is_locked(old, lock):
             continue
-        if not lock.subject and step.op != "update":
-            continue  # Whoever has a lock without a subject holds the data: another finding is about that.
+        if not lock.subjects and step.op != "update":
+            continue  # Whoever has a lock without subjects holds the data: another finding is about that.
         if _is_lifted(step, old, lock, stack):
             values = [f"{path} {as_text(value_at(old.inputs, path))}" for path in _set_paths(old, lock)]
             change = f"the lock is lifted ({list_all(values) or 'without a time'}): {lock.effect}"
@@ -208,11 +208,13 @@ def _is_lifted(step: Step, old: Resource, lock: Lock, stack: Stack) -> bool:
     other = LOCKS.get(step.new.type) if step.new else None
     if not step.new or not other or other.effect != lock.effect or not _is_locked(step.new, other):
         return True
-    if lock.stays or not lock.subject or find_left_object(step, stack):
+    if lock.stays or not lock.subjects or find_left_object(step, stack):
         return False
-    is_same = value_at(old.values, lock.subject) == value_at(step.new.values, lock.subject)
-    # A real preview does not know the new ID.
-    return not is_same or (stack.predicted and has_other_object(step, stack))
+    paths = [*lock.subjects, *(("region",) if step.op == "replace" else ())]
+    is_same = all(value_at(old.values, path) == value_at(step.new.values, path) for path in paths)
+    # A real preview does not know the new ID, and the IDs of two types differ.
+    has_ids = stack.predicted and old.type == step.new.type
+    return not is_same or (has_ids and has_other_object(step, stack))
 
 
 def _weaker_paths(old: Resource, new: Resource, lock: Lock) -> Iterator[str]:

@@ -145,6 +145,15 @@ def test_a_name_of_another_length_than_the_stated_one_or_the_longest_one_is_refu
         read_entries(with_checksum(struct.pack(">4sII", b"DIRC", 2, 1) + padded))
 
 
+@pytest.mark.parametrize("name", ["/dev/null", "../outside", ".git/config", "a//b", "a/.", "a/"])
+@pytest.mark.parametrize("mode", [0o100644, 0o160000])
+def test_a_name_that_git_never_writes_is_refused(mode: int, name: str) -> None:
+    entry = struct.pack(">24x I 12x 20s H", mode, bytes(20), len(name)) + name.encode()
+    padded = entry + bytes(8 - len(entry) % 8)
+    with pytest.raises(CommandError, match="is damaged"):
+        read_entries(with_checksum(struct.pack(">4sII", b"DIRC", 2, 1) + padded))
+
+
 @pytest.mark.parametrize("removed", [b"\x01", b"\x80" * 1000 + b"\x00"])
 def test_a_compressed_name_that_removes_more_than_there_is_is_refused(removed: bytes) -> None:
     entry = struct.pack(">24x I 12x 20s H", 0o100644, bytes(20), 1) + removed + b"n\0"

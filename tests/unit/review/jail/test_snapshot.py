@@ -281,6 +281,12 @@ def test_git_that_a_signal_ends_gives_this_as_the_reason(
     (tmp_path / "git").write_text("#!/bin/sh\nread line; printf '%s blob 9\\n123' $line; kill -SEGV $$\n")
     with pytest.raises(CommandError, match=ended.format("cat-file")):
         copy_commit(tree, commit, tmp_path / "other-base")
+    # Git ends before it has read all that it is asked for, so the pipe breaks.
+    entry = entries.split(b"\0")[0] + b"\0"
+    monkeypatch.setattr(snapshot, "list_files", listing(entry * 30_000))
+    monkeypatch.setattr(snapshot, "REQUESTS_AHEAD", 30_000)
+    with pytest.raises(CommandError, match=ended.format("cat-file")):
+        copy_commit(tree, commit, tmp_path / "broken-pipe")
 
 
 def test_a_commit_without_one_of_its_files_is_refused(

@@ -245,9 +245,17 @@ def test_a_lock_that_moves_to_another_object_is_lifted() -> None:
 
 def test_a_lock_that_moves_to_another_region_is_lifted_there() -> None:
     old, new = (resource(VAULT, "it", {"minRetentionDays": 7, "region": region}) for region in ("eu", "us"))
-    reviewed = stack(Step("replace", old, new))
-    reviewed.predicted = True
-    assert [*find_weaker_locks(reviewed)]
+    for predicted in (True, False):
+        reviewed = stack(Step("replace", old, new))
+        reviewed.predicted = predicted
+        assert [*find_weaker_locks(reviewed)]
+
+
+@pytest.mark.parametrize("kind", [OBJECT, OLD_OBJECT, COPY])
+def test_a_lock_of_an_object_that_moves_to_another_bucket_or_key_is_lifted(kind: str) -> None:
+    for change in ({"bucket": "others"}, {"key": "others"}):
+        (finding,) = findings("replace", kind, held(), held() | change)
+        assert finding.message.startswith("the lock is lifted")
 
 
 def test_a_deleted_bucket_has_only_the_finding_on_its_data() -> None:
@@ -263,8 +271,12 @@ def test_an_alias_of_another_type_keeps_the_lock() -> None:
         resource(LOCK, "it", retention(days=7)),
         resource(LOCK, "it", retention(days=6)),
     )
-    assert [*find_weaker_locks(stack(Step("update", old, same)))] == []
-    assert [*find_weaker_locks(stack(Step("update", old, shorter)))]
+    for predicted in (True, False):
+        kept, weaker = stack(Step("update", old, same)), stack(Step("update", old, shorter))
+        kept.predicted = weaker.predicted = predicted
+        assert [*find_weaker_locks(kept)] == []
+        (finding,) = [finding for _, finding in find_weaker_locks(weaker)]
+        assert finding.message.startswith("the lock is weaker")
 
 
 def test_a_component_is_no_lock() -> None:
