@@ -497,10 +497,11 @@ def _change(step: Step, stack: Stack) -> Change:
 
 
 def _properties(step: Step, stack: Stack) -> list[Property]:
+    of_component = outputs.find_properties(step, stack)
     if step.op == "delete":
-        return deleted_properties(step)
+        return deleted_properties(step) + of_component
     properties = new_properties if step.op == "create" else changed_properties
-    return properties(step, stack) + outputs.find_properties(step, stack)
+    return properties(step, stack) + of_component
 
 
 def _errors(stack: Stack) -> Iterator[Finding]:

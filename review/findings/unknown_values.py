@@ -25,6 +25,7 @@ from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_parts, option_paths, select
+from sandbox.progress import is_root
 from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
 from sandbox.wire import schema
@@ -284,12 +285,15 @@ def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
     one blocks also if the base has it: the engine does not say from which resources an output comes, so the
     program may make another value of it.
     """
-    outputs = stack.head.phase.outputs if stack.predicted and stack.head else {}
-    for name, content in outputs.items():
+    head = stack.head
+    if not stack.predicted or not head:
+        return
+    # The engine's events mask a real secret in the text of a value only, and elide the text of an asset.
+    registered = head.component_outputs.get(next(filter(is_root, head.component_outputs), ""), {})
+    for name, content in head.phase.outputs.items():
         texts = [str(value) for _, value in leaves(name, content)]
-        # In the engine's events, a mask also stands for the secret settings in any other text, and the
-        # review's own mask finds other forms of them, such as base64.
-        if any(MASK in text or stack.mark_secrets(text) != text for text in texts):
+        whole = as_text({name: [content, registered.get(name)]}) or ""
+        if any(MASK in text for text in texts) or stack.has_secret(whole):
             message = "an output that is secret, so that no review shows whether it changes"
             remedy = "Export the value without a secret"
         elif any(LATER in text for text in texts):
@@ -303,16 +307,20 @@ def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
 def find_component_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each component with outputs that no review can judge, and a finding, which blocks.
 
-    They are unknown, as those of the stack, or newly have a real secret that the program does not mark.
+    They are unknown, as those of the stack, or newly have a real secret that the program does not mark. In a
+    real preview, some outputs are known after `up` only, and no secret is known.
     """
+    if not stack.predicted:
+        return
     for urn, step in stack.steps.items():
         before, after = (side.outputs if side else {} for side in (step.old, step.new))
         unknown, plain = list[str](), list[str]()
         for name, content in after.items():
-            text, path = as_text(content) or "", output_path(path_of("", name))
+            text, path = as_text({name: content}) or "", output_path(path_of("", name))
             if LATER in text:
                 unknown.append(path)
-            if stack.has_secret(text) and not is_equal(before.get(name), content):
+            former = as_text({name: before[name]} if name in before else {}) or ""
+            if stack.has_secret(text) and not stack.has_secret(former):
                 plain.append(path)
         if unknown:
             message = f"unknown, so that no review shows what a deployment makes of it: {list_all(unknown)}"

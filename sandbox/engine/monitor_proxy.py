@@ -32,6 +32,7 @@ from sandbox.engine.http2_calls import END
 from sandbox.engine.monitor_messages import parts, reason_to_refuse
 from sandbox.engine.replay.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
+from sandbox.providers.target import DEFAULTS
 from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
 from sandbox.wire.values import decode, decode_inputs, plain, secrets_of
 
@@ -142,6 +143,14 @@ IN_PLACE_OF_A_PROVIDER = (
 """Refusal of a component or a read with the type of a provider, and of an alias by which another resource
 takes over the state of a provider, or the reverse (pulumi/pulumi, pkg/resource/deploy/step_generator.go:
 providerChanged, calculateDependentReplacements). Pulumi's SDK sends neither by itself.
+"""
+
+OF_PROVIDERS = (
+    "{}: an input with the name {}, under which a provider notes its own defaults, so no report shows it. "
+    "Give the component's input another name"
+)
+"""Refusal of a component's input that a report takes for a provider's (sandbox/providers/target.py). A
+provider itself refuses such an input.
 """
 
 TYPE, COMPONENT_TYPE = re.compile("[^:$]+:[^:$]+:[^:$]+"), re.compile("[^:$]+(:[^:$]+)*")
@@ -408,6 +417,8 @@ class MonitorProxy(CallHandler):
                 return LIKE_A_DEFAULT_PROVIDER.format(_subject(name, message))
             if _is_in_place_of_a_provider(name, message):
                 return IN_PLACE_OF_A_PROVIDER.format(_subject(name, message))
+        if name == "RegisterResource" and not message.custom and DEFAULTS in message.object:
+            return OF_PROVIDERS.format(_subject(name, message), DEFAULTS)
         if name == "RegisterResource" and SECRET in f"{message.replacement_trigger}":
             return SECRET_TRIGGER.format(_subject(name, message))
         has_outputs = name == "Call" or (name == "RegisterResource" and message.remote)

@@ -1,6 +1,7 @@
 """Tests of values that a program hides from a preview that knows all values."""
 
 import base64
+import hashlib
 import json
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,6 @@ from review.findings.unknown_values import (
     find_unneeded_secrets,
 )
 from review.model import UNKNOWN
-from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import PROVIDERS, Resource
@@ -400,22 +400,48 @@ def test_another_number_of_pods_in_a_replacement_blocks_also_if_an_autoscaler_se
     assert finding.remediation.startswith("Change the value before, in a pull request of its own")
 
 
+def test_a_file_of_the_base_blocks_if_the_program_names_it_also_with_ignored_changes(tmp_path: Path) -> None:
+    for side in ("base", "head"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "code.py").write_text(side)
+    digest = hashlib.sha256(b"base").hexdigest()
+    asset = {sentinels.SIGNATURE: sentinels.ASSETS[0], "path": f"{tmp_path}/base/code.py"}
+    kind = "aws:s3/bucketObject:BucketObject"
+    state = {"urn": urn(kind, "it"), "type": kind, "custom": True, "ignoreChanges": ["tags"]}
+    state |= {"inputs": {"source": asset | {"hash": digest}}}
+    declared = {"declared": state["urn"], "inputs": {"source": asset}}
+    for op, sides in (("create", {}), ("same", {"oldState": state})):
+        plan = {"steps": [{"op": op, "urn": state["urn"], "newState": state} | sides]}
+        head = EngineRun(tmp_path / "head", old_tree=tmp_path / "base").add(plan, [declared])
+        reviewed = Stack("dev", head, EngineRun(tmp_path / "base"), predicted=True)
+        [(_, finding)] = find_unknown(reviewed)
+        assert finding.blocks
+        assert finding.message.startswith("files that are not in the tree under review: ")
+
+
 def test_a_secret_or_unknown_output_blocks() -> None:
-    reviewed = stack(Step("same", resource(VPC, "it"), resource(VPC, "it")))
-    reviewed.predicted = True
-    reviewed.mark_secrets = build_mask(["hidden-password"])
-    assert reviewed.head
-    outputs = {"url": "https://a", "config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
-    reviewed.head.phase.outputs = outputs
-    encoded = base64.b64encode(b"of hidden-password").decode()
-    outputs |= {"encoded": encoded, "host": LATER, "hosts": ["a", f"https://{LATER}"]}
+    secret, root = "hidden-password", "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
+    key = "-----BEGIN KEY-----\nsome-line\nanother-line\n"
+    step = Step("same", resource(VPC, "it"), resource(VPC, "it"))
+    asset = {sentinels.SIGNATURE: sentinels.ASSETS[0], "text": f"a {secret}"}
+    head = EngineRun(Path(), {step.resource.urn: step}, component_outputs={root: {"text": asset}})
+    head.generated = {step.resource.urn: {key}}
+    reviewed = Stack("dev", head, EngineRun(Path()), predicted=True, secrets={secret: "pipe:token"})
+    outputs: dict[str, Any] = {"url": "https://a", "public": "another-line"}
+    outputs |= {"config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
+    encoded = base64.b64encode(f"of {secret}".encode()).decode()
+    outputs |= {"encoded": encoded, "key": {secret: 1}, f"of-{secret}": 1}
+    outputs |= {"text": {"text": "<contents elided>", "hash": "a"}}
+    outputs |= {"host": LATER, "hosts": ["a", f"https://{LATER}"]}
+    head.phase.outputs = outputs
     findings = [*find_hidden_outputs(reviewed)]
-    names = [finding.name for finding in findings if finding.blocks]
-    assert names == [f"output {name}" for name in ("config", "address", "encoded", "host", "hosts")]
+    names = [finding.name.removeprefix("output ") for finding in findings if finding.blocks]
+    assert names == ["config", "address", "encoded", "key", f"of-{secret}", "text", "host", "hosts"]
     assert [finding.message.partition(",")[0] for finding in findings] == [
-        *["an output that is secret"] * 3,
+        *["an output that is secret"] * 6,
         *["an output that is unknown"] * 2,
     ]
+    assert [*find_hidden_outputs(Stack("dev", head))] == []
 
 
 def test_an_unknown_output_of_a_component_and_a_secret_one_in_plain_text_block() -> None:
@@ -439,6 +465,8 @@ def test_an_unknown_output_of_a_component_and_a_secret_one_in_plain_text_block()
     for text in (setting, f"x {setting}", {setting: 1}, key, setting.upper()):
         assert found({"a": marked}, {"a": text}) == [(plain, True)]
         assert found({"a": text}, {"a": text}) == []
+    assert found({}, {setting: 1}) == [(plain.replace("output a", f"output {setting}"), True)]
+    assert found({"a": f"y {setting}"}, {"a": f"x {setting}"}) == []  # It is not new.
     assert found({}, {"a": "another-line", "b": marked}) == []  # A certificate may have a line of its key.
     literal = "secret, but neither from a secret setting nor computed: output a"
     assert found({}, {"a": marked | {"value": "x"}}) == [(literal, True)]

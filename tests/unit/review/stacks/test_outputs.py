@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from review.findings.unknown_values import find_component_outputs
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.outputs import find_changes, find_properties
 from review.stacks.properties import KNOWN_LATER
@@ -216,4 +217,6 @@ def test_a_real_preview_has_the_outputs_of_a_component_in_its_last_event() -> No
         for new in states[1:]
     ]
     run = EngineRun(Path()).add(plan, events)
-    assert rows(Stack("dev", run)) == [("output new", None, MASK), ("output url", "a", "b")]
+    stack = Stack("dev", run)
+    assert rows(stack) == [("output new", None, MASK), ("output url", "a", "b")]
+    assert [*find_component_outputs(stack)] == []  # What is known after `up` hides nothing.

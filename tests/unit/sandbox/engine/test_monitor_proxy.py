@@ -221,6 +221,13 @@ def test_it_records_the_secrets_and_the_outputs_of_a_component(context: Context,
     ]
 
 
+def test_a_component_has_no_input_that_a_report_takes_for_a_providers(context: Context) -> None:
+    client, _, monitor = context
+    with pytest.raises(grpc.RpcError, match="an input with the name __defaults"):
+        register(client, COMPONENT, object=struct(__defaults={"cidr": "0.0.0.0/0"}))
+    assert monitor.calls == []
+
+
 WAYS: dict[str, dict[str, Any]] = {
     "grpc-encoding": {"compression": grpc.Compression.Deflate},
     "grpc-timeout": {"timeout": 60},
