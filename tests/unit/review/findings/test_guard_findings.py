@@ -453,7 +453,7 @@ def test_a_new_or_longer_waiver_is_a_finding_of_the_stacks_that_it_covers(
 
 
 def changed_waivers(folder: Path, before: str, after: str) -> tuple[Path, Path]:
-    """Write both texts to files of waivers, and return the trees with them."""
+    """Write both texts to the review's files of waivers, and return the trees with them."""
     for side, text in (("base", before), ("head", after)):
         (folder / side / "review").mkdir(parents=True)
         (folder / side / "review" / "waivers.yaml").write_text(text)
@@ -527,10 +527,8 @@ def test_the_waiver_that_expires_last_has_the_fields_that_count(tmp_path: Path) 
 def test_a_waiver_that_becomes_valid_later_is_a_finding_today(
     policy: str, expires: str, fault: str, tmp_path: Path
 ) -> None:
-    for side, text in (("base", "[]\n"), ("head", waiver(policy, DEV, expires))):
-        (tmp_path / side / "review").mkdir(parents=True)
-        (tmp_path / side / "review" / "waivers.yaml").write_text(text)
-    [finding] = guard_findings.find_wider_waivers(["dev"], tmp_path / "base", tmp_path / "head")
+    trees = changed_waivers(tmp_path, "[]\n", waiver(policy, DEV, expires))
+    [finding] = guard_findings.find_wider_waivers(["dev"], *trees)
     start = "review/waivers.yaml: the pull request adds an invalid waiver, or changes a file that has one: "
     assert finding.message.startswith(start + fault)
     assert finding.blocks
