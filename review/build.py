@@ -144,15 +144,18 @@ def build(
             draft.caveats.append(f"changed code did not run ({list_first(files, FEW_FILES)})")
     waiver_lines = {line for finding in [*of_stacks, *compared] for line in _lines(finding)}
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
-    blocked = {finding.key for finding in draft.findings if finding.blocks}
+    blocks = any(finding.blocks for finding in draft.findings)
+    # The pull request's own policies do not decide what a reader sees first.
+    trusted = [finding for finding in draft.findings if not finding.from_head]
+    blocked = {finding.key for finding in trusted if finding.blocks}
     report = Report(
         compares,
         *names,
         verdict="",
-        code=_exit_code([*stacks, *neighbours], blocks=bool(blocked)),
+        code=_exit_code([*stacks, *neighbours], blocks=blocks),
         stacks=draft.rows,
         changes=show_inputs(
-            sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)), draft.findings
+            sorted(draft.changes, key=lambda change: _change_urgency(change, blocked)), trusted
         ),
         findings=sorted(draft.findings, key=_finding_urgency),
         notes=draft.notes,
@@ -468,11 +471,15 @@ def _exit_code(stacks: Iterable[Stack], *, blocks: bool) -> int:
 
 
 def _finding_urgency(finding: Finding) -> tuple[Any, ...]:
-    """Return a sort key that puts blocking findings first, then sorts by level and severity."""
+    """Return a sort key that puts blocking findings first, then sorts by level and severity.
+
+    Those of the pull request's own policies come last.
+    """
     severity = SEVERITIES.index(finding.severity)
     level = finding.level != "mandatory"
     identity = finding.name, finding.type, finding.key
-    return not finding.blocks, level, severity, finding.policy, *identity, finding.stacks
+    urgency = finding.from_head, not finding.blocks, level, severity
+    return *urgency, finding.policy, *identity, finding.stacks
 
 
 def _change_urgency(change: Change, blocked: set[str]) -> tuple[Any, ...]:
@@ -586,7 +593,7 @@ def _counts(stack: Stack, changes: Sequence[Change], findings: Iterable[Finding]
     verdicts = [
         finding.verdict
         for finding in findings
-        if finding.policy not in model.SECTIONS and finding.status != model.FIXED
+        if not (finding.from_head or finding.policy in model.SECTIONS or finding.status == model.FIXED)
     ]
     counts = {
         "violations": verdicts.count(model.VIOLATION),

@@ -51,6 +51,11 @@ REVIEW_RULES: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("rules.
 SECTIONS: Mapping[str, str] = REVIEW_RULES["sections"]
 """Section of the report for each kind of finding that the review itself makes."""
 
+OWN_POLICIES = "The pull request's own policies"
+"""Section of what only the policies of the pull request report. They may take names of the base's rules, and
+any severity, so no other section has their findings, and no count of violations includes them.
+"""
+
 BASE_TO_HEAD, STATE_TO_HEAD = "base to head", "state to head"
 NEW, EXISTING, FIXED = "new", "existing", "fixed"
 VIOLATION, WAIVED, UNKNOWN = "violation", "waived", "unknown"
@@ -187,7 +192,9 @@ class Finding(Item):
     @property
     def section(self) -> str:
         """The section of the report that contains this finding."""
-        if self.policy in SECTIONS and not self.from_head:
+        if self.from_head:
+            return OWN_POLICIES
+        if self.policy in SECTIONS:
             return SECTIONS[self.policy]
         if self.verdict == UNKNOWN:
             return "Policy: not known before up"

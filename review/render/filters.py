@@ -218,7 +218,7 @@ def estimate(costs: StackCosts) -> str:
 def riskiest(report: Report) -> Finding | None:
     """Return the finding that a reviewer has to see first: one that blocks, with the most dependents."""
     at_risk = [item for item in report.findings if item.blocks or (item.dependents and item.status == NEW)]
-    return max(at_risk, key=lambda item: (item.blocks, *_danger(item)), default=None)
+    return max(at_risk, key=lambda item: (not item.from_head, item.blocks, *_danger(item)), default=None)
 
 
 def _danger(finding: Finding) -> tuple[bool, bool, int]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import jinja2
 
 from review.model import (
+    OWN_POLICIES,
     SECTIONS,
     Change,
     Report,
@@ -52,12 +53,13 @@ BEFORE_CHANGES = tuple(
 AFTER_CHANGES = ("Policy: fixed", "Policy: existing", "Policy: not known before up")
 """Sections of findings after the changes; these sections are closed."""
 
-OPEN_SECTIONS = ("Verdict", "Notes", "Settings", *BEFORE_CHANGES)
+OPEN_SECTIONS = ("Verdict", "Notes", "Settings", *BEFORE_CHANGES, OWN_POLICIES)
 
 URGENT_SECTIONS = (BEFORE_CHANGES, ("Changes",), OPEN_SECTIONS)
 """Sections of a comment, in the order in which each may take half of the room that is left.
 
-So a program cannot displace its changes with findings that do not block, notes or settings.
+So a program cannot displace its changes with findings that do not block, notes or settings, nor with those
+of its own policies.
 """
 
 UNFOLDING_ORDER = (*URGENT_SECTIONS, ("Cost", *AFTER_CHANGES, "Drawing"))
@@ -131,7 +133,7 @@ def _render(name: str, report: Report, drawn: int = 0, **values: Any) -> str:
     environment = _environment(name.endswith(".html"), terminal.uses_colour(sys.stdout))
     values |= {
         "report": report,
-        "before_changes": BEFORE_CHANGES,
+        "before_changes": (*BEFORE_CHANGES, OWN_POLICIES),
         "after_changes": AFTER_CHANGES,
         "nodes": [node | {"change": _clean(node["change"])} for node in nodes],
         "overview": diagram,

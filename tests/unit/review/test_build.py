@@ -118,6 +118,29 @@ def test_a_new_stack_with_its_own_levels_needs_an_owner_for_this_file_only(tmp_p
     ]
 
 
+def test_own_policies_of_the_pull_request_are_no_violations_and_come_last(tmp_path: Path) -> None:
+    (tmp_path / "policies" / "config").mkdir(parents=True)
+    row = {"urn": SCRATCH, "level": "mandatory", "message": "open", "verdict": "violation"}
+    ours, theirs = (
+        row | {"policy": "tags", "severity": "low"},
+        row | {"policy": "ssh", "severity": "critical"},
+    )
+    run = EngineRun(tmp_path)
+    run.phase.violations += [ours]
+    packs = Packs(Pack({"tags": "mandatory"}, (ours,)), Pack({"tags": "mandatory"}, (ours, theirs)))
+    more = "The pull request's own policies report 1 more."
+    for base_lines, first, verdict in (
+        ([ours], "tags", f"1 finding blocks: tags (the stack). {more}"),
+        ([], "ssh", "1 finding of the pull request's own policies blocks: ssh (the stack)."),
+    ):
+        run.phase.violations[:] = base_lines
+        stack = Stack("dev", run, EngineRun(tmp_path), packs=packs)
+        built = build(BASE_TO_HEAD, ("base", "head"), [stack], build_mask([]), (tmp_path, tmp_path))
+        assert built.findings[0].policy == first
+        assert (built.code, built.verdict) == (1, verdict)
+        assert built.stacks[0].counts["violations"] == len(base_lines)
+
+
 def test_a_report_has_the_outputs_of_new_components_and_their_faults(tmp_path: Path) -> None:
     new = resource("pipe:index:Api", "api", {"a": 1}, custom=False)
     outputs = {"registered": new.urn, "outputs": {"port": 80, "password": "a-random-password"}}

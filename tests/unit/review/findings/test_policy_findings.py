@@ -24,7 +24,17 @@ from policies.model.property_values import Value
 from policies.rules.cloudflare.zones import RULESET
 from review.build import build
 from review.findings import policy_findings
-from review.model import EXISTING, FIXED, NEW, STATE_TO_HEAD, UNKNOWN, VIOLATION, WAIVED, Finding
+from review.model import (
+    EXISTING,
+    FIXED,
+    NEW,
+    OWN_POLICIES,
+    STATE_TO_HEAD,
+    UNKNOWN,
+    VIOLATION,
+    WAIVED,
+    Finding,
+)
 from review.plain_data import build_mask, is_list, is_map, path_of
 from review.render import renderings
 from review.stacks.engine_run import EngineRun, Step
@@ -417,4 +427,4 @@ def test_a_blocking_finding_of_a_real_preview_has_its_remediation_and_controls(t
 def test_a_rule_of_the_head_has_no_section_of_the_reviews_own_findings() -> None:
     finding = Finding(stacks=["dev"], name="it", policy="stateful-replaced", message="no")
     assert finding.section == "At risk"
-    assert replace(finding, from_head=True).section == "Policy: new or no longer waived"
+    assert replace(finding, from_head=True).section == OWN_POLICIES

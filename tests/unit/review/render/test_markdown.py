@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from review.model import Change, Property, Report, SettingChange
+from review.model import OWN_POLICIES, Change, Property, Report, SettingChange
 from review.render import filters, renderings
 from tests.support.review import comment_markup, samples
 
@@ -356,6 +356,26 @@ def test_what_blocks_is_described_before_settings_notes_and_other_findings() -> 
     assert "Because: thing-1 is replaced" in text
     assert "`± replace` `thing-1 (aws:ec2:Thing)`" in text
     assert "`size`: `10` → `20`" in text
+
+
+def test_findings_of_own_policies_displace_nothing() -> None:
+    forged = [
+        dataclasses.replace(samples.risk(number), name=f"x{number}", policy="aaa", from_head=True)
+        for number in range(3000)
+    ]
+    findings = [
+        samples.risk(1, policy="guard-weakened"),
+        samples.finding(),
+        samples.finding(2, status="existing"),
+    ]
+    alone, beside = (
+        renderings.render_markdown(samples.report(findings=shown, verdict="x"))
+        for shown in (findings, [*forged, *findings])
+    )
+    assert len(beside) <= renderings.LIMIT
+    before, own, after = beside.partition(f"\n### {OWN_POLICIES} (3000)\n")
+    assert own and alone.startswith(before)
+    assert all(text in after for text in ("Policy: existing (1)", "`aaa`"))
 
 
 def test_each_finding_that_blocks_has_a_line_whatever_the_others_need() -> None:

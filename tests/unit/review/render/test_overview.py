@@ -63,6 +63,8 @@ def test_the_riskiest_change_blocks_holds_data_and_has_the_most_dependents() -> 
     policy = samples.finding()
     report = samples.report(findings=[policy, few, waived, many])
     assert filters.riskiest(report) == many
+    own = replace(many, dependents=["a", "b", "c"], from_head=True)
+    assert filters.riskiest(replace(report, findings=[own, few])) == few
     assert filters.riskiest(samples.report(findings=[policy, waived])) == policy
     assert filters.riskiest(samples.report(findings=[samples.finding(status="existing")])) is None
 

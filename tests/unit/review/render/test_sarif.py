@@ -56,6 +56,18 @@ def test_the_first_location_is_the_setting_that_changed() -> None:
     assert related == ["declares it", "composes it"]
 
 
+def test_own_policies_of_the_pull_request_have_rules_of_their_own() -> None:
+    finding = samples.finding()
+    forged = dataclasses.replace(finding, remediation="All is well.", severity="low", from_head=True)
+    run = _run(samples.report(findings=[forged, finding]))
+    assert [result["ruleId"] for result in run["results"]] == [
+        f"pull-request/{finding.policy}",
+        finding.policy,
+    ]
+    [alone] = _run(samples.report(findings=[finding]))["tool"]["driver"]["rules"]
+    assert alone in run["tool"]["driver"]["rules"]
+
+
 def test_without_a_changed_setting_the_first_location_is_the_declaration() -> None:
     same = dataclasses.replace(samples.SETTING, matched_by="same name and value")
     [result] = _run(samples.report(findings=[dataclasses.replace(samples.risk(1), setting=same)]))["results"]

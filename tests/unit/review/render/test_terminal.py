@@ -114,6 +114,19 @@ def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:
     assert heads == ["Policy: new or no longer waived", "Policy: newly waived"]
 
 
+def test_own_policies_of_the_pull_request_change_nothing_that_is_shown_of_the_bases_rules() -> None:
+    base = dataclasses.replace(samples.finding(1), remediation="Close the port.", severity="high")
+    copied = dataclasses.replace(
+        base, name="other", message="fine", severity="critical", remediation="By the head.", from_head=True
+    )
+    alone, beside = (
+        renderings.render_terminal(samples.report(findings=findings)) for findings in ([base], [copied, base])
+    )
+    section = alone.partition("Policy: new or no longer waived\n")[2].partition("\n\n")[0]
+    assert "Close the port." in section and "high" in section
+    assert f"Policy: new or no longer waived\n{section}\n\nThe pull request's own policies\n" in beside
+
+
 def test_a_finding_whose_name_is_a_part_of_its_message_has_a_line() -> None:
     message = "an output that is secret, so that the review does not know its value"
     outputs = [
