@@ -310,6 +310,19 @@ def test_the_whole_text_of_a_new_file_is_folded_on_the_page() -> None:
     assert "whole" not in renderings.render_terminal(report)
 
 
+def test_the_page_has_every_folded_change_with_its_values() -> None:
+    change = samples.change()
+    folded = [
+        dataclasses.replace(change.properties[0], path=f"p{number}", before=f"<{number}", folded="checksums")
+        for number in range(12)
+    ]
+    report = samples.report(changes=[dataclasses.replace(change, properties=folded)])
+    page = renderings.render_html(report)
+    for number in range(12):
+        assert f"<code>p{number}</code>" in page and f"&lt;{number}</del>" in page
+    assert "p7 and 4 more (checksums)" in renderings.render_terminal(report)
+
+
 def test_findings_about_things_without_a_type_have_their_names() -> None:
     outputs = [dataclasses.replace(samples.finding(), type="", name=f"output {name}") for name in "ab"]
     text = renderings.render_terminal(samples.report(findings=outputs))
