@@ -154,7 +154,7 @@ scan: $(READY) ## look for unsafe code, vulnerable dependencies and unsafe workf
 
 current: ## fail if `make schema` would change a file
 	@$(MAKE) schema
-	@git diff --exit-code --stat -- docs schemas \
+	@git diff --exit-code --stat \
 	  || { echo "error: run make schema, and commit the changed files" >&2; exit 1; }
 
 vercel: ## install Vercel's CLI, which builds and deploys the frontend, from its lock file
@@ -184,6 +184,9 @@ truth: $(READY) ## count the cases of the policies' truth table, by control
 	@$(PY) -m tests.support.policies.truth
 
 schema: $(READY) ## write the generated files again
+	@# The target of a link would be written instead, which may be any file.
+	@! git ls-files --stage -- docs schemas 2>/dev/null | grep ^120000 \
+	  || { echo "error: these generated files or their folders are links; replace them by files" >&2; exit 1; }
 	@$(PY) -m components.settings --schema > schemas/stack-file.schema.json
 	@$(PY) -m policies.engine.documentation > docs/policies.md
 	@$(PY) -m tests.support.policies.pages

@@ -4,11 +4,11 @@ With `--approval`, the program instead prints the owner who approved the commits
 the step's output `owner` to this name. The output is empty without an approval.
 
 The guarded files are all files that .github/CODEOWNERS does not give to the platform team. The deployed image
-in a stack file is guarded, too. Such a pull request passes only in the run that starts when an owner sets
-LABEL, after approving the newest commit in a review on GitHub. A run for new commits removes the label, so
-that an owner must approve them again. An owner has the role Maintain or Admin in the repository and is not
-the author. No label admits a file in the root that would
-run in place of a program or module (`refusal`).
+in a stack file is guarded, too, and so is each link or submodule. Such a pull request passes only in the run
+that starts when an owner sets LABEL, after approving the newest commit in a review on GitHub. A run for new
+commits removes the label, so that an owner must approve them again. An owner has the role Maintain or Admin
+in the repository and is not the author. No label admits a file in the root that would run in place of a
+program or module (`refusal`).
 
 The program runs from main, reads the pull request only through GitHub's API, and executes none of its code.
 It needs `gh` and GH_TOKEN, and uses only the standard library, since nothing is installed.
@@ -44,6 +44,8 @@ PORTABLE = re.compile(r"([\w@+ .-]*[\w@+-](/|$))+", re.ASCII)
 Windows and macOS give other names a second meaning: final dots and spaces, `~`, `:`, a backslash, and letters
 outside of ASCII (https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file).
 """
+REGULAR = "100"
+"""Start of git's modes of a file that is neither a link nor a submodule (git-fast-import(1))."""
 SHOWN = 20
 """Largest number of files that the output lists."""
 MODULES = sys.stdlib_module_names | {"sitecustomize", "usercustomize"}
@@ -314,12 +316,16 @@ def guarded_files(repository: str, changed: Iterable[str], base: Tree, head: Tre
     All of it comes from two commits. GitHub's list of a pull request's files is that of its newest commit,
     which another push may replace between two requests. The deployed image is compared with that of the merge
     base. `base.sha` of a pull request can be an older commit of main, with an older image.
+
+    Whoever writes to a link, such as a generator of documents, writes to its target, which may be guarded.
     """
     lines = codeowners()
     guarded: list[str] = []
     for path in changed:
         if is_guarded(path, lines):
             guarded.append(shown(path))
+        elif path in head and not head[path][0].startswith(REGULAR):
+            guarded.append(f"{shown(path)}: a link or a submodule")
         elif STACK_FILE.fullmatch(path) and path in head:
             before, after = (blob(repository, side[path][1]) if path in side else "" for side in (base, head))
             if change := deployed_image.find_change(before, after):

@@ -100,13 +100,11 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
                 part = "this file, which is the one of a stack if a file system ignores case"
                 yield from _findings(own, file, part)
         yield from _changed_keys(own, folder / "Pulumi.yaml", PROJECT_KEYS, base, head)
-        yield from _changed_place(own, folder / "Pulumi.yaml", base, head)
     for stack in sorted(of_trees[0].keys() | of_trees[1].keys()):
         folder, _, label = stack.rpartition("/")
         own = [stack] if stack in stacks else stacks
         file = Path(folder, f"Pulumi.{label}.yaml")
         yield from _changed_keys(own, file, STACK_KEYS, base, head)
-        yield from _changed_place(own, file, base, head)
         yield from _changed_form(own, file, base, head)
     if _content(base / PACK_FILE) != _content(head / PACK_FILE):
         yield from _findings(stacks, PACK_FILE, "this file, which says how the engine runs the policies")
@@ -130,14 +128,12 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
             part = "this file, which takes the place of another one if a file system ignores case"
         if path.is_symlink() and _link(path) != _link(base / file):
-            if not path.exists():
-                yield from _findings(stacks, file, "this link, whose target the tree lacks")
-            elif file.is_relative_to(PACK):
-                yield from _findings(
-                    stacks, file, "this link, which takes a part of the policies from elsewhere"
-                )
-            elif _leads_elsewhere(head, file):
-                yield from _findings(stacks, file, "this link, which takes files from elsewhere")
+            message = (
+                f"the pull request makes this path a link to {link_target(path)!r}; whatever reads or writes "
+                "this path, reads or writes the link's target, and the review does not evaluate this"
+            )
+            yield from (weakened(stack, f"{file}", message) for stack in stacks)
+            continue
         if _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]:
             is_example = file.parts[0] in WITHOUT_PROJECTS
             part = "" if is_example else "this file of a project of which the review knows no stack"
@@ -209,12 +205,6 @@ def _changed_keys(
             yield from _findings(stacks, file, f"`{key}`")
 
 
-def _changed_place(stacks: Sequence[str], file: Path, base: Path, head: Path) -> Iterator[Finding]:
-    """Yield findings if a link takes the place of a file that commands write or read from a commit."""
-    if _link(head / file) not in (None, _link(base / file)):
-        yield from _findings(stacks, file, "this link, in whose place commands read and write a file")
-
-
 def _changed_form(stacks: Sequence[str], file: Path, base: Path, head: Path) -> Iterator[Finding]:
     """Yield findings if a stack file is no longer canonical: the report compares values, not lines.
 
@@ -264,18 +254,6 @@ def _values(file: Path) -> Mapping[str, str]:
 def _link(path: Path) -> tuple[str, bool] | None:
     """Return the target of a link, and whether it exists; None for anything else."""
     return (link_target(path), path.exists()) if path.is_symlink() else None
-
-
-def _leads_elsewhere(head: Path, file: Path) -> bool:
-    """Return True for a link to a folder, or to a file that counts as an example only if nothing leads to it.
-
-    In a folder that is a link, a path such as `../.venv` starts at the link's target. So do paths in
-    Pulumi.yaml and on Pulumi's command line (pulumi/pulumi, pkg/cmd/pulumi/pulumi.go: os.Chdir for `--cwd`).
-    """
-    if len(file.parts) > 1 and file.parts[0] in WITHOUT_PROJECTS:
-        return False
-    target = (head / file).resolve()
-    return target.is_dir() or any(target.is_relative_to(head.resolve() / name) for name in WITHOUT_PROJECTS)
 
 
 def _is_scalar(node: yaml.Node) -> bool:

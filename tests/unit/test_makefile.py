@@ -167,6 +167,36 @@ def test_make_schema_runs_every_generator(installed: Path) -> None:
     assert output.splitlines() == [f"-m {module}" for module in others]
 
 
+def test_make_schema_writes_nothing_through_a_link(installed: Path) -> None:
+    (installed / "docs").mkdir()
+    (installed / "schemas").mkdir()
+    (installed / "docs" / "policies.md").symlink_to("../Makefile")
+    subprocess.run(["git", "init", "--quiet"], cwd=installed, check=True)
+    subprocess.run(["git", "add", "docs"], cwd=installed, check=True)
+    before = (installed / "Makefile").read_text()
+    code, output = make(installed, "schema")
+    assert code == 2
+    assert "docs/policies.md\nerror: these generated files" in output
+    assert (installed / "Makefile").read_text() == before
+    assert not [*installed.glob("schemas/*")]
+
+
+def test_make_current_fails_if_a_file_of_any_folder_changes(installed: Path) -> None:
+    for folder in ("docs", "schemas", "scripts"):
+        (installed / folder).mkdir()
+    (installed / "scripts" / "deploy.sh").write_text("")
+    subprocess.run(["git", "init", "--quiet"], cwd=installed, check=True)
+    assert make(installed, "schema")[0] == 0
+    subprocess.run(["git", "add", "docs", "schemas", "scripts"], cwd=installed, check=True)
+    assert make(installed, "current")[0] == 0
+    python = installed / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$*"\necho >> scripts/deploy.sh\n')
+    code, output = make(installed, "current")
+    assert code == 2
+    assert " scripts/deploy.sh | " in output
+    assert "error: run make schema, and commit the changed files" in output
+
+
 @pytest.mark.parametrize("task", ["test-drills", "test-all"])
 def test_missing_programs_of_the_drills_are_reported_before_any_installation(tree: Path, task: str) -> None:
     python = tree / "python"

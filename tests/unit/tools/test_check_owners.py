@@ -479,6 +479,14 @@ def test_a_stack_file_that_is_not_canonical_is_guarded(check: Check) -> None:
     )
 
 
+@each_row("mode, guarded", [("100755", []), ("120000", ["docs/a.md"]), ("160000", ["docs/a.md"])])
+def test_a_link_is_guarded_wherever_it_is(mode: str, guarded: list[str]) -> None:
+    trees: list[check_owners.Tree] = [{"docs/a.md": ("100644", "1")}, {"docs/a.md": (mode, "2")}]
+    shown = [f"{path}: a link or a submodule" for path in guarded]
+    assert check_owners.guarded_files(REPOSITORY, ["docs/a.md"], *trees) == shown
+    assert check_owners.guarded_files(REPOSITORY, ["docs/a.md"], *reversed(trees)) == []
+
+
 def test_a_link_in_place_of_a_stack_file_is_guarded(check: Check) -> None:
     text = STACK_FILE.format(image="repository:1@sha256:0", replicas="2", proxy="public.ecr.aws/nginx:1")
     done = check("Pulumi.dev.yaml", texts={AT_BASE: text, AT_HEAD: "docs/dev.yaml"})

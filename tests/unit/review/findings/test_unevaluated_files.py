@@ -174,7 +174,7 @@ def test_a_link_in_place_of_a_stack_file_is_a_finding(file: str, tmp_path: Path)
     (tmp_path / "two" / file).rename(tmp_path / "two" / "app" / "values.yaml")
     (tmp_path / "two" / file).symlink_to("app/values.yaml")
     [finding] = find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")
-    assert finding.message.startswith(f"{file}: the pull request changes this link, in whose place commands")
+    assert finding.message.startswith(f"{file}: the pull request makes this path a link to 'app/values.yaml'")
     assert finding.blocks
     for side in ("one", "two"):
         shutil.rmtree(tmp_path / side)
@@ -259,45 +259,47 @@ def test_a_changed_file_that_the_review_omits_is_a_finding() -> None:
     )
 
 
-ELSEWHERE = "this link, which takes a part of the policies from elsewhere"
-LINK = "this link, which takes files from elsewhere"
-NOWHERE = "this link, whose target the tree lacks"
-
-
 @each_row(
-    "link, before, after, part",
+    "link, before, after, is_found",
     [
-        ("rules.json", None, "app/rules.json", NOWHERE),
-        ("rules.json", "app/rules.json", "app/rules.json", ""),
-        ("rules.json", "app/a.json", "app/rules.json", NOWHERE),
-        ("rules.json", None, "Pulumi.yaml", ""),
-        ("policies/rules", None, "../base", ELSEWHERE),
-        ("policies/rules", "../base", "../base", ""),
-        ("policies/waivers.yaml", None, "../base/Pulumi.yaml", ELSEWHERE),
-        ("app", None, "docs", LINK),
-        ("app", None, "policies", LINK),
-        ("app", "docs", "policies", LINK),
-        ("app", "docs", "docs", ""),
-        ("base/files", None, "../policies", LINK),
-        ("deploy.sh", None, "docs/caf\u00e9", LINK),
-        ("docs/app", None, "../base", ""),
-        ("tests", None, "policies", LINK),
+        ("rules.json", None, "app/rules.json", True),
+        ("rules.json", "app/rules.json", "app/rules.json", False),
+        ("rules.json", "app/a.json", "app/rules.json", True),
+        ("rules.json", "Pulumi.yaml", None, False),
+        ("rules.json", None, "Pulumi.yaml", True),
+        ("policies/rules", "../base", "../base", False),
+        ("policies/waivers.yaml", None, "../base/Pulumi.yaml", True),
+        ("app", None, "docs", True),
+        ("app", "docs", "policies", True),
+        ("app", "docs", "docs", False),
+        ("base/files", None, "../policies", True),
+        ("base/rules.pyc", None, "rules.py", True),
+        ("docs/app", None, "../base", True),
+        ("docs/policies/README.md", None, "../../Pulumi.yaml", True),
+        ("docs/a.md", None, "caf\u00e9", True),
+        ("tests", None, "policies", True),
+        ("tests/unit/test_x.py", None, "a\nb", True),
+        ("LICENSE", None, "Pulumi.yaml", True),
+        ("CHANGELOG.md", None, "Pulumi.yaml", True),
     ],
 )
-def test_a_link_to_what_the_review_does_not_compare_is_a_finding(
-    link: str, before: str | None, after: str, part: str, tmp_path: Path
+def test_a_new_or_changed_link_is_a_finding_wherever_it_is(
+    link: str, before: str | None, after: str | None, is_found: bool, tmp_path: Path
 ) -> None:
     for side, target in (("one", before), ("two", after)):
         for name, text in FILES.items():
             (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / side / name).write_text(text)
         if target:
+            (tmp_path / side / link).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / side / link).symlink_to(target)
     findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
     message = (
-        f"{link}: the pull request changes {part}; a deployment reads it, and the review does not evaluate it"
+        f"{link}: the pull request makes this path a link to {after!r}; whatever reads or writes this path, "
+        "reads or writes the link's target, and the review does not evaluate this"
     )
-    assert [finding.message for finding in findings] == ([message] if part else [])
+    assert [finding.message for finding in findings] == ([message] if is_found else [])
+    assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
     for side in ("one", "two"):
         shutil.rmtree(tmp_path / side)
 
@@ -310,5 +312,5 @@ def test_a_project_that_becomes_a_link_to_an_example_is_a_finding(tmp_path: Path
     (tmp_path / "two" / "docs" / ".venv").mkdir()
     (tmp_path / "two" / "app").symlink_to("docs/app")
     [finding] = find_unevaluated(["app/dev"], tmp_path / "one", tmp_path / "two")
-    assert finding.message.startswith(f"app: the pull request changes {LINK}")
+    assert finding.message.startswith("app: the pull request makes this path a link to 'docs/app'")
     assert finding.blocks
