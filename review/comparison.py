@@ -14,6 +14,7 @@ from typing import Self
 from review import guard
 from review.jail import snapshot
 from review.jail.commits import find_commit
+from review.jail.isolation import forbid_core_dumps
 from review.jail.messages import AGAIN, WITHOUT_SECRETS, Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
@@ -65,6 +66,9 @@ class Options:
 
 def compare(options: Options, status: Status) -> Report:
     """Evaluate the base and the working tree, and return the report on the changes between them."""
+    # Git reads and merges a stranger's commit outside of the isolations, and aborts if a tree is malformed.
+    if options.isolated and sys.platform == "linux":
+        forbid_core_dumps()
     tree, repository = options.tree, options.repository
     is_own = tree == repository
     commit, base = find_base(repository, options.base, merge_base=is_own and not options.merge)

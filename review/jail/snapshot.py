@@ -13,7 +13,8 @@ import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path, PurePosixPath
@@ -121,7 +122,8 @@ class Snapshot:
         paths = {name: self._target(name) for name in self._upward}
         for name, target in self._upward.items():
             if _goes_up_from_folders(paths[name], target):
-                paths[name].symlink_to(target)
+                with _named(name):
+                    paths[name].symlink_to(target)
             else:
                 self.omit(name, "a link that goes up from a name that is not a folder", target)
 
@@ -129,7 +131,9 @@ class Snapshot:
         """Copy a file and return the copy's path; raise CommandError if the file or the tree is too large."""
         target = self._target(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(target, flags, 0o755 if executable else 0o644), "wb") as copy:
+        with _named(name):
+            descriptor = os.open(target, flags, 0o755 if executable else 0o644)
+        with os.fdopen(descriptor, "wb") as copy:
             size = 0
             while chunk := content.read(CHUNK):
                 size += len(chunk)
@@ -156,7 +160,8 @@ class Snapshot:
         elif ".." in below:
             self._upward[name] = target
         else:
-            self._target(name).symlink_to(target)
+            with _named(name):
+                self._target(name).symlink_to(target)
 
     def omit(self, name: str, reason: str, content: str = "") -> None:
         """Record that a file or link is not copied."""
@@ -175,8 +180,9 @@ class Snapshot:
         """Create the folders for the copy of a file, and return the copy's path."""
         self._count_one()
         path = PurePosixPath(name)
-        # Git allows neither of the two names in a path (gitformat-index(5)).
-        if path.is_absolute() or not path.parts or not {"..", ".git"}.isdisjoint(path.parts):
+        # Git allows none of these names in a path (gitformat-index(5)). `Path` drops `.` and empty names.
+        is_usual = f"{path}" == name and path.parts and not path.is_absolute()
+        if not is_usual or not {"..", ".git"}.isdisjoint(path.parts):
             raise CommandError(
                 f"{name!r} is not a path inside the tree under review, or one that git does not check out."
             )
@@ -187,7 +193,8 @@ class Snapshot:
             )
         target = self.folder / path
         if target.parent not in self._folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            with _named(name):
+                target.parent.mkdir(parents=True, exist_ok=True)
             if target.parent.resolve() != target.parent:
                 raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
             self._folders.add(target.parent)
@@ -197,6 +204,23 @@ class Snapshot:
         self._count += 1
         if self._count > MOST_FILES:
             raise CommandError(_too_many())
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Raise CommandError with the name of a file if its copy, a link, or a folder cannot be created.
+
+    A tree that git has not made may list a name twice.
+    """
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise CommandError(
+            f"{name!r} cannot be copied, because the tree under review has another file with this path, or "
+            "with the path of one of its folders."
+        ) from None
+    except OSError as error:
+        raise CommandError(f"{name!r} cannot be copied: {error.strerror}.") from None
 
 
 def _goes_up_from_folders(link: Path, target: str) -> bool:

@@ -12,6 +12,10 @@ other processes, for which it is enough that code under review can read them. A 
 so it is killed. Where other answers are harmless, and the C library asks again or can do without the call,
 the filter gives these.
 
+On x86-64, `uretprobe` and `uprobe` (335 and 336) pass each filter (kernel/seccomp.c:
+seccomp_uprobe_exception). The kernel refuses them except in the code that it maps for traced functions
+(arch/x86/kernel/uprobes.c), and code under review cannot trace any.
+
 Sources of the instructions and of the layout of their data: Linux,
 Documentation/userspace-api/seccomp_filter.rst and include/uapi/linux/{seccomp,filter,bpf_common,audit}.h.
 Numbers of system calls: arch/x86/entry/syscalls/syscall_64.tbl and, for arm64,

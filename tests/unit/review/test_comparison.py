@@ -3,13 +3,15 @@
 import hashlib
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from review import comparison
-from review.comparison import Merge
+from review.comparison import Merge, Options, compare
 from review.jail import snapshot
+from review.status import Status
 from sandbox.errors import CommandError
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
@@ -106,6 +108,24 @@ def test_a_strangers_tree_with_too_many_files_is_refused(
     monkeypatch.setattr(snapshot, "MOST_FILES", 2)
     with pytest.raises(CommandError, match="the tree has more than 2 files"):
         snapshot.copy_indexed(stranger, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_core_dumps_are_forbidden_before_git_reads_a_strangers_commit(
+    isolated: bool, trusted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def run_git(*_: object) -> None:
+        calls.append("git")
+        raise CommandError("no git")
+
+    monkeypatch.setattr(comparison, "forbid_core_dumps", lambda: calls.append("no core dumps"))
+    monkeypatch.setattr(snapshot, "git", run_git)
+    with pytest.raises(CommandError, match="no git"):
+        compare(Options(trusted, trusted, "HEAD", [], 1, isolated=isolated), Status())
+    is_first = isolated and sys.platform == "linux"
+    assert calls == [*(["no core dumps"] if is_first else []), "git"]
 
 
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:

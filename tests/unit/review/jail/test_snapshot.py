@@ -218,11 +218,31 @@ def test_a_commit_that_repeats_a_folder_without_end_is_refused(
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../outside", "a/../../outside", ".git/config", "module/.git"]
+    "name",
+    ["/etc/passwd", "../outside", "a/../../outside", ".git/config", "module/.git", "./x", "a//b", ".", ""],
 )
 def test_a_name_outside_of_the_copy_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not a path inside the tree"):
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
+
+
+@pytest.mark.parametrize("name", ["a/b", "a", "a/b/c"])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_path_that_a_tree_lists_twice_is_refused_with_its_name(
+    name: str, is_link: bool, tmp_path: Path
+) -> None:
+    with Snapshot(tmp_path / "copy") as copy:
+        copy.add_file("a/b", io.BytesIO(b""))
+        with pytest.raises(CommandError, match=f"'{name}' cannot be copied, because the tree"):
+            if is_link:
+                copy.add_link(name, "x")
+            else:
+                copy.add_file(name, io.BytesIO(b""))
+
+
+def test_a_name_that_is_too_long_for_the_file_system_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"'x{300}' cannot be copied: File name too long"):
+        Snapshot(tmp_path / "copy").add_file("x" * 300, io.BytesIO(b""))
 
 
 def test_programs_in_the_trees_git_configuration_are_not_run(tree: Path, tmp_path: Path) -> None:
