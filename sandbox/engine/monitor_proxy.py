@@ -153,18 +153,20 @@ OF_PROVIDERS = (
 provider itself refuses such an input.
 """
 
-TYPE, COMPONENT_TYPE = re.compile("[^:$]+:[^:$]+:[^:$]+"), re.compile("[^:$]+(:[^:$]+)*")
+PART = r"[^:$\s(),]+"
+TYPE, COMPONENT_TYPE = re.compile(f"{PART}:{PART}:{PART}"), re.compile(f"{PART}(:{PART})*")
 """Patterns of the types of resources that a provider creates, and of all types.
 
 The engine builds a URN from the types and names of a program, and takes the type for the provider from it:
 what follows the last `$`, up to the first `::` (pulumi/pulumi, sdk/go/common/resource/urn/urn.go: Type, and
 pkg/resource/plugin/provider_plugin.go). The state and the policies have the type of the program. These
-patterns exclude types for which the two differ.
+patterns exclude types for which the two differ. No type of an SDK has white space, commas or parentheses,
+by which a report would show a resource as a component, or as two.
 """
 
 AMBIGUOUS_TYPE = (
     "{}: the type {!r} is not one that Pulumi's SDKs have, such as `aws:s3/bucket:Bucket`: the engine would "
-    "ask the provider for another type than the policies"
+    "ask the provider for another type than the policies, or a report would show another type"
 )
 """Refusal of a type."""
 

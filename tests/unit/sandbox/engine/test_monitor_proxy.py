@@ -407,6 +407,10 @@ AMBIGUOUS_TYPES = (
     ":aws:s3/bucket:Bucket",
     "aws::Bucket",
     "",
+    "kubernetes:example.com:Widget, component",
+    "aws:s3/bucket:Bucket)",
+    "aws:s3/bucket:Bucket(",
+    "aws:s3/bucket:a\u00a0b",
 )
 
 
