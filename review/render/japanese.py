@@ -9,11 +9,11 @@ RARE = frozenset("囗鎭隸")
 (https://www.unicode.org/Public/security/latest/confusables.txt).
 """
 
-SENTENCE = frozenset("！（），：；？［］｛｝～〔〕〈〉〜")
+SENTENCE = frozenset("・！（），：；？［］｛｝～〔〕〈〉〜")
 """Wide signs that a Japanese sentence has beside Latin words: `クラスター（EKS）`."""
 
-LIKE_ASCII = frozenset("ノﾉヽ〳〵丿丶〇ーｰ一ニﾆ二゠〔〕〈〉く〜､十丁丨")
-"""Japanese characters that look like ASCII, or like a dash or an equals sign."""
+LIKE_ASCII = frozenset("ノﾉヽ〳〵丿丶〇ーｰ一ニﾆ二゠〔〕〈〉く〜､十丁丨・･")
+"""Japanese characters that look like ASCII, a dash or an equals sign, or like a report's dot for a space."""
 
 LIKE_KATAKANA = frozenset("べぺへ一丿二八力卜口夕工")
 KATAKANA_LIKE_HAN = frozenset("ーノニハカトロタエ")

@@ -43,8 +43,8 @@ DISTINCT_FORMS = frozenset(("<circle>", "<fraction>", "<square>", "<sub>", "<sup
 """Compatibility forms that visibly differ from the characters that they stand for (UAX 44, table 14)."""
 
 SIGNS = frozenset(
-    "⟵⟶↼⇀⇽⇾➔➙➛➜➝➞￩￫↲↵␤⭾"  # the arrows and line breaks of a report itself
-    "‧∙⋅"  # the dots of a report in place of spaces
+    "␤⭾"  # the signs of a report for line breaks and tabs
+    "•‧∙⋅◦⦁"  # the dots of a report in place of spaces
     "‐‑‒–−˗⁃➖﹘﹣"  # -
     "‘’‛′‵ʹʻʼʽʾˈˊˋ´˴“”‟″‶ʺˮ˝˶〃᳓‴‷⁗"  # ' and "
     "ː˸꞉∶⁚︰"  # :
@@ -61,8 +61,13 @@ SIGNS = frozenset(
 (https://www.unicode.org/Public/security/latest/confusables.txt, without those that are NFKC forms of ASCII).
 """
 
-OWN_SIGNS = frozenset("…›")
-"""Signs of a report itself, for a text that is shortened, and between the parts of a path."""
+OWN_SIGNS = frozenset("…›←→⇥⏎")
+"""Signs of a report itself, for a text that is shortened, between the parts of a path, and for values
+(`review.model.SIGNS` escapes those of a program's value).
+"""
+
+ARROW = regex.compile(r"(?=.*(LEFT|RIGHT)).*(ARROW|HARPOON)")
+"""Pattern of the name of an arrow, which a reader may take for the arrow of a report, `10 ⇒ 20 → 30`."""
 
 TIMES = "×"
 """Sign between a quantity and a price in a report, and the prototype of no ASCII sign but `x`."""
@@ -79,7 +84,9 @@ def is_lookalike(char: str) -> bool:
     """Return True for a character that a reader can mistake for another one in any text."""
     if char.isascii() or char in OWN_SIGNS or depends_on_word(char):
         return False
-    if char in SIGNS or not SHOWN_SCRIPTS.match(char) or _has_equivalent(char):
+    if char in SIGNS or ARROW.match(unicodedata.name(char, "")):
+        return True
+    if not SHOWN_SCRIPTS.match(char) or _has_equivalent(char):
         return True
     form, *_ = unicodedata.decomposition(char).split() or [""]
     if form in DISTINCT_FORMS:

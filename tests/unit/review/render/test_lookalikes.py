@@ -55,7 +55,8 @@ def test_a_character_that_looks_like_ascii_is_shown_as_an_escape(text: str, show
         "出力データ、全体エラー、ロボット工学、サーバー八台、データ口座、統一、ノート、あー",
         "café, naïve, Łódź, über, Ångström",
         "2 × 0.107 USD, 10 µs, m², ½, ①, ™",
-        "→ ← ± … › · ⏎ ✅ 🎉",
+        "→ ← ± … › · ⏎ ⇥ ↑ ✅ 🎉",
+        "AWS・GCPの設定",
     ],
 )
 def test_japanese_and_european_texts_stay_as_they_are(text: str) -> None:
@@ -82,6 +83,11 @@ def test_japanese_and_european_texts_stay_as_they_are(text: str) -> None:
         ("\u0387\u0387port", r"\u0387\u0387port"),
         ("10.0.0.0\u27f610.0.0.1", r"10.0.0.0\u27f610.0.0.1"),
         ("a\u0964b\u16ecc\u21b5", r"a\u0964b\u16ecc\u21b5"),
+        ("10 \u2b62 20 \u2b95 30", r"10 \u2b62 20 \u2b95 30"),
+        ("10 \u21d2 20 \u27a1 30 \u21c0 4", r"10 \u21d2 20 \u27a1 30 \u21c0 4"),
+        ("\U0001f852 \U0001f816", r"\U0001f852 \U0001f816"),
+        ("a \u21a6 b \u21aa c \u27f5", r"a \u21a6 b \u21aa c \u27f5"),
+        ("a \u30fb\uff65 b \u2022", r"a \u30fb\uff65 b \u2022"),
     ],
 )
 def test_a_character_that_looks_like_another_text_is_shown_as_an_escape(text: str, shown: str) -> None:

@@ -202,7 +202,7 @@ def test_a_value_on_the_page_has_its_own_box_with_a_sign_at_each_line_break() ->
         settings=[SettingChange("dev", "a", None, text, samples.SETTING)],
     )
     page = renderings.render_html(report)
-    assert '<code class="value">only the proxy ⏎\n•··spec: {}\\u23ce ⏎\n⏎\n</code>' in page
+    assert '<code class="value">only the proxy ⏎\n\\u2022··spec: {}\\u23ce ⏎\n⏎\n</code>' in page
     assert '<div class="values"><del>deny all;</del>' in page
     assert "<ins># see OPS-12: ⏎\nallow all;</ins>" in page
     assert '<code>empty</code>:\n<code class="value">(empty)</code>' in page
