@@ -40,7 +40,7 @@ from review.render.file_notes import list_files
 from review.render.shown_inputs import show_inputs
 from review.stacks import outputs, setting_changes
 from review.stacks.engine_run import Step
-from review.stacks.properties import changed_properties, deleted_properties, new_properties
+from review.stacks.properties import CHECKSUMS, changed_properties, deleted_properties, new_properties
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
 from sandbox.progress import name_of, one_line, short
@@ -167,11 +167,16 @@ def build(
 
 
 def _mask_values(change: Change, mask: Callable[[str], str]) -> Change:
-    """Return a change with a remark at each value with a secret that the program does not mark."""
-    properties = [
-        replace(item, before=mask_value(item.before, mask), after=mask_value(item.after, mask))
-        for item in change.properties
-    ]
+    """Return a change with a remark at each value with a secret that the program does not mark.
+
+    A secret may have the form of a checksum, and everybody who may list pods reads their annotations.
+    """
+    properties: list[Property] = []
+    for item in change.properties:
+        before, after = mask_value(item.before, mask), mask_value(item.after, mask)
+        has_secret = (before, after) != (item.before, item.after)
+        folded = "" if has_secret and item.folded == CHECKSUMS else item.folded
+        properties.append(replace(item, before=before, after=after, folded=folded))
     return replace(change, properties=properties)
 
 

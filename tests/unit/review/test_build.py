@@ -157,6 +157,28 @@ def test_a_report_has_the_outputs_of_new_components_and_their_faults(tmp_path: P
     assert (finding.policy, finding.name, finding.blocks) == ("value-unknown", "api", True)
 
 
+@pytest.mark.parametrize("secret", ["0123456789abcdef" * 2, ("0123456789abcdef" * 2).encode().hex()])
+def test_a_secret_in_place_of_a_checksum_is_shown(tmp_path: Path, secret: str) -> None:
+    """The random values of a review have 32 hexadecimal digits, and so have the checksums of MD5."""
+    former, other = ("4567cdef" * (len(secret) // 8), "89abcdef" * (len(secret) // 8))
+    path = 'metadata.annotations["checksum/config"]'
+
+    def shown(old: str, new: str) -> tuple[str | None, str | None, str]:
+        sides = (
+            resource(KEY, "it", {"metadata": {"annotations": {"checksum/config": text}}})
+            for text in (old, new)
+        )
+        changed = stack(Step("update", *sides))
+        mask = build_mask(["0123456789abcdef" * 2])
+        built = build(BASE_TO_HEAD, ("base", "head"), [changed], mask, (tmp_path, tmp_path))
+        [item] = [item for change in built.changes for item in change.properties if item.path == path]
+        return item.before, item.after, item.folded
+
+    assert shown(former, other) == (former, other, "checksums")
+    assert shown(former, secret) == (former, "[secret] (not secret)", "")
+    assert shown(secret, former) == ("[secret] (not secret)", former, "")
+
+
 def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
     base = EngineRun(Path())
     base.phase.resources = {urn(KEY, "it"): {}}
