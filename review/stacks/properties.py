@@ -256,14 +256,16 @@ def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) ->
 
 
 def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
-    """Yield the secret settings in each masked value, if they differ between base and head."""
+    """Yield the secret settings in each changed value, if they differ between base and head.
+
+    That the program does not mark a value as secret only shows in the finished report.
+    """
     sides = step.old, step.new
     settings = {
         f"{OPTION} {name}": [side.option_settings.get(name, []) if side else [] for side in sides]
         for name in _changed_options(step)
     }
-    places = {part.paths.places for part, _ in find_parts(step) if MASK in f"{part.before}{part.after}"}
-    for paths in sorted(places, key=str):
+    for paths in sorted({part.paths.places for part, _ in find_parts(step)}, key=str):
         settings[paths[1] or paths[0] or ""] = [
             stack.secret_settings(value_at(side.values, path)) if side and path is not None else []
             for side, path in zip(sides, paths, strict=True)

@@ -340,6 +340,8 @@ class Stack:
     def secret_settings(self, value: Any) -> list[str]:
         """Return the keys of the secret settings whose random values are in a value, in their first order."""
         text = as_text(value) or ""
+        if not self.has_secret(text):
+            return []
         places: dict[str, int] = {}
         for key, masks in self._setting_masks.items():
             masked = [other for mask in masks if (other := mask(text)) != text]

@@ -16,6 +16,7 @@ from review.plain_data import mark_own, path_of
 from review.render import renderings
 from review.render.filters import LINE, NAME, SARIF_TEXT, clip, show_value
 from tests.support.review import samples
+from tests.support.rows import each_row
 
 
 @pytest.mark.parametrize(
@@ -96,15 +97,21 @@ def test_equal_changes_are_described_once() -> None:
     ]
 
 
-def test_a_changed_secret_is_only_called_changed() -> None:
+@each_row(
+    ("value", "shown"),
+    [
+        ("key=[secret]", "changes (secret)"),
+        ("key=[secret] (secret)", "changes (secret)"),
+        ("key=[secret] (not secret)", "changes (not secret)"),
+    ],
+)
+def test_a_changed_secret_is_only_called_changed(value: str, shown: str) -> None:
     change = samples.change(1)
-    secret = dataclasses.replace(
-        change.properties[0], before="key=[secret]", after="key=[secret]", setting=None
-    )
+    secret = dataclasses.replace(change.properties[0], before=value, after=value, setting=None)
     text = renderings.render_terminal(
         samples.report(changes=[dataclasses.replace(change, properties=[secret])])
     )
-    assert "        size: changes (secret)\n" in text
+    assert f"        size: {shown}\n" in text
 
 
 def test_new_and_newly_waived_findings_have_headings_of_their_own() -> None:

@@ -234,6 +234,19 @@ def test_the_settings_of_a_secret_are_shown_if_they_differ() -> None:
     assert swapped[-1:] == [(path, "pipe:app, pipe:admin", "pipe:admin, pipe:app")]
 
 
+def test_the_settings_of_a_secret_that_the_program_does_not_mark_are_shown_if_they_differ() -> None:
+    keys = "pipe:app", "pipe:admin"
+    path = "data.a › setting"
+    for old, new, names in (
+        (RANDOM, OTHER, keys),
+        (f"host: h\n{RANDOM}\n", f"host: h\n{OTHER}\n", keys),
+        ("x", OTHER, (None, "pipe:admin")),
+        (RANDOM, "x", ("pipe:app", None)),
+    ):
+        assert changes(old, new, *keys, is_secret=False)[-1] == (path, *names)
+    assert changes(f"h1 {RANDOM}", f"h2 {RANDOM}", *keys, is_secret=False)[1:] == []
+
+
 def test_a_line_break_in_a_secret_is_shown() -> None:
     broken = f"requirepass {RANDOM[:8]}\n\t{RANDOM[8:]}\nnotice\n"
     assert changes(f"requirepass {RANDOM}\nwarning\n", broken)[0] == (
