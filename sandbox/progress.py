@@ -21,9 +21,10 @@ QUIET_LATER = 4.0
 EVERY = 0.5
 """Seconds between two checks of the time since the last line."""
 
-UNSEEN_SPACE = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])|⏎")
-"""Pattern of the white space in a name that Markdown and HTML leave out, of the starts of escapes, and of the
-sign for a line break."""
+UNCLEAR = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])|⏎|(?:^|(?<= ))\(|,(?= )")
+"""Pattern of the white space in a name that Markdown and HTML leave out, of the starts of escapes, of the sign for
+a line break, and of what ends a name in a title, `main (aws:ec2:Vpc)`, and in a list of titles.
+"""
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
 COLOURS = {"+": 32, "~": 33, "-": 31, "!": 31, "bold": 1, "error": 31, "warning": 33}
@@ -129,10 +130,10 @@ def name_of(urn: str) -> str:
     """Return the logical name at the end of a URN on one line; it may contain `::`.
 
     White space that nobody sees is escaped, and so is the start of an escape that is a part of the name, so
-    that no two names look the same.
+    that no two names look the same. No name looks like a title with a type, or like several names.
     """
     name = urn.split("::", 3)[-1].replace("\n", " \n ")
-    return UNSEEN_SPACE.sub(lambda match: "".join(map(_escape, match[0])), name).replace("\n", "⏎")
+    return UNCLEAR.sub(lambda match: "".join(map(_escape, match[0])), name).replace("\n", "⏎")
 
 
 def _escape(char: str) -> str:

@@ -97,9 +97,13 @@ def test_types_and_names_are_shown_in_their_short_form() -> None:
         ("a\nb", "a ⏎ b"),
         ("a ⏎ b", r"a \u23ce b"),
         ("a \n", r"a\x20\x20⏎\x20"),
+        ("main (aws:ec2:Vpc), b", r"main \x28aws:ec2:Vpc)\x2c b"),
+        ("a, which was b", r"a\x2c which was b"),
+        ("(a)", r"\x28a)"),
+        ("a(b),c", "a(b),c"),
     ],
 )
-def test_unseen_white_space_and_texts_of_escapes_in_a_name_are_escaped(name: str, shown: str) -> None:
+def test_what_would_make_a_name_look_like_another_text_is_escaped(name: str, shown: str) -> None:
     assert name_of(f"urn:pulumi:dev::pipe::aws:s3/bucket:Bucket::{name}") == shown
 
 
