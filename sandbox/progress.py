@@ -22,8 +22,8 @@ EVERY = 0.5
 """Seconds between two checks of the time since the last line."""
 
 UNCLEAR = re.compile(r"^ +| {2,}| +$|\t|\\(?=[xuU])|⏎|(?:^|(?<= ))\(|,(?= )")
-"""Pattern of the white space in a name that Markdown and HTML leave out, of the starts of escapes, of the sign for
-a line break, and of what ends a name in a title, `main (aws:ec2:Vpc)`, and in a list of titles.
+"""Pattern of the white space in a name that Markdown and HTML leave out, of the starts of escapes, of the
+sign for a line break, and of what ends a name in a title, `main (aws:ec2:Vpc)`, and in a list of titles.
 """
 
 SIGNS = {"create": "+", "update": "~", "delete": "-", "failed": "!"}
