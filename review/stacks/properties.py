@@ -258,7 +258,8 @@ def _source_properties(step: Step, stack: Stack, changes: Sequence[Property]) ->
 def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
     """Yield the secret settings in each changed value, if they differ between base and head.
 
-    That the program does not mark a value as secret only shows in the finished report.
+    That the program does not mark a value as secret only shows in the finished report. How often a value has
+    its only setting shows in its text.
     """
     sides = step.old, step.new
     settings = {
@@ -271,7 +272,7 @@ def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
             for side, path in zip(sides, paths, strict=True)
         ]
     for path, (before, after) in settings.items():
-        if before != after:
+        if before != after and ({*before} != {*after} or len({*before}) > 1):
             names = (", ".join(keys) or None for keys in (before, after))
             path = f"{path} › setting"
             yield Property(path, *names, forces=False, folded="", setting=None, always_shown=True)

@@ -46,6 +46,9 @@ OTHER_FIELD = re.compile(r"(?:metadata\.(?:name|namespace|uid|labels)|spec\.|sta
 pkg/apis/core/validation: validEnvDownwardAPIFieldPathExpressions and the one of volumes).
 """
 
+FIRST, OTHER = "\ue001\ue002"
+"""Marks for the first and the other characters of a secret, for private use as in secret_marks.py."""
+
 KEPT = ("same", "update")
 """Operations after which a resource is the one of the base."""
 
@@ -319,12 +322,12 @@ class Stack:
         return any(_names_annotations(path, str(text)) for path, text in texts)
 
     @cached_property
-    def _setting_masks(self) -> dict[str, list[Callable[[str], str]]]:
-        """Functions that mask the random values of each secret setting, by its key."""
-        masks: dict[str, list[Callable[[str], str]]] = {}
+    def _setting_masks(self) -> dict[str, Callable[[str], str]]:
+        """Functions that mark each character of the random values of a secret setting, by its key."""
+        values: dict[str, list[str]] = {}
         for secret, key in self.secrets.items():
-            masks.setdefault(key, []).append(build_mask([secret], parts=False))
-        return masks
+            values.setdefault(key, []).append(secret)
+        return {key: build_mask(secrets, _mark_characters, parts=False) for key, secrets in values.items()}
 
     def has_secret(self, text: str) -> bool:
         """Return True if a text has a whole real secret, and not only a line of one.
@@ -338,16 +341,20 @@ class Stack:
         return build_mask(self._real_secrets, parts=False)
 
     def secret_settings(self, value: Any) -> list[str]:
-        """Return the keys of the secret settings whose random values are in a value, in their first order."""
+        """Return the keys of the secret settings whose random values are in a value, in their order.
+
+        A key is named at each of its places: whether two of three passwords are equal makes a difference.
+        """
         text = as_text(value) or ""
         if not self.has_secret(text):
             return []
-        places: dict[str, int] = {}
-        for key, masks in self._setting_masks.items():
-            masked = [other for mask in masks if (other := mask(text)) != text]
-            if masked:
-                places[key] = min(_first_difference(text, other) for other in masked)
-        return sorted(places, key=lambda key: (places[key], key))
+        places = (
+            (place, key)
+            for key, mask in self._setting_masks.items()
+            for place, (old, new) in enumerate(zip(text, mask(text), strict=True))
+            if new == FIRST and old != FIRST
+        )
+        return [key for _, key in sorted(places)]
 
     def changed_sources(self, step: Step) -> list[ChangedSources]:
         """Return the properties that come from other resources than in the base and do not show it.
@@ -527,9 +534,9 @@ def _text_at(values: Json, path: str) -> str:
     return as_text(value_at(values, path)) or ""
 
 
-def _first_difference(text: str, other: str) -> int:
-    pairs = enumerate(zip(text, other, strict=False))
-    return next((place for place, (old, new) in pairs if old != new), min(len(text), len(other)))
+def _mark_characters(form: str) -> str:
+    """Return a text of the same length as a form of a secret, whose first character has a mark of its own."""
+    return f"{FIRST}{OTHER * (len(form) - 1)}"
 
 
 def _names_annotations(path: str, text: str) -> bool:

@@ -234,6 +234,23 @@ def test_the_settings_of_a_secret_are_shown_if_they_differ() -> None:
     assert swapped[-1:] == [(path, "pipe:app, pipe:admin", "pipe:admin, pipe:app")]
 
 
+def test_the_setting_of_each_secret_in_a_text_counts() -> None:
+    keys = "pipe:app", "pipe:admin"
+    texts = f"a {RANDOM}\nb {OTHER}\nc {RANDOM}", f"a {RANDOM}\nb {OTHER}\nc {OTHER}"
+    path, setting = "data.a › setting", ("pipe:app, pipe:admin, pipe:app", "pipe:app, pipe:admin, pipe:admin")
+    assert changes(*texts, *keys)[-1] == (path, *setting)
+    encoded = (base64.b64encode(text.encode()).decode() for text in texts)
+    assert changes(*encoded, *keys, is_secret=False)[-1] == (path, *setting)
+    commented = changes(f"a {RANDOM}\nb {OTHER}", f"# {RANDOM}\na {OTHER}\nb {OTHER}", *keys)
+    assert commented[-1] == (path, "pipe:app, pipe:admin", "pipe:app, pipe:admin, pipe:admin")
+    beside = changes(f"{RANDOM}{RANDOM}{OTHER}", f"{RANDOM}{OTHER}{OTHER}", *keys)
+    assert beside[-1] == (path, "pipe:app, pipe:app, pipe:admin", "pipe:app, pipe:admin, pipe:admin")
+    assert changes(f"h1 {RANDOM} {OTHER}", f"h2 {RANDOM} {OTHER}", *keys)[1:] == []
+    # A text of the program is no mark of the review.
+    forged = changes(f"\ue001 {RANDOM}", f"\ue001\ue001 {RANDOM}", *keys)
+    assert [item for item in forged if "setting" in item[0]] == []
+
+
 def test_the_settings_of_a_secret_that_the_program_does_not_mark_are_shown_if_they_differ() -> None:
     keys = "pipe:app", "pipe:admin"
     path = "data.a › setting"
