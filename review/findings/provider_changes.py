@@ -188,9 +188,7 @@ def find_new_output_login(stack: Stack) -> Iterator[Finding]:
     """Yield a finding, which blocks, on the output that is a kubeconfig if its login is new."""
     if not stack.predicted or stack.base_failed or not stack.head:
         return
-    settings, before = (
-        {"kubeconfig": run.phase.outputs.get(OUTPUT) if run else None} for run in (stack.head, stack.base)
-    )
+    before, settings = ({"kubeconfig": outputs.get(OUTPUT)} for outputs in stack.outputs)
     if not settings["kubeconfig"] or _login(settings) in [*_known_logins(stack), _login(before)]:
         return
     if not _has_token_of_aws(settings, _own_clusters(stack), stack):

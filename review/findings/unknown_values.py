@@ -25,7 +25,6 @@ from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_parts, option_paths, select
-from sandbox.progress import is_root
 from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
 from sandbox.wire import schema
@@ -281,19 +280,14 @@ def _is_same_input(step: Step | None, keys: Sequence[str | int]) -> bool:
 def find_hidden_outputs(stack: Stack) -> Iterator[Finding]:
     """Yield a finding for each output of the stack that is secret or unknown, which blocks.
 
-    Scripts use the outputs, and the engine's events do not even show whether a secret one changes. An unknown
-    one blocks also if the base has it: the engine does not say from which resources an output comes, so the
-    program may make another value of it.
+    Scripts use the outputs, and no review knows a secret one. An unknown one blocks also if the base has it:
+    the engine does not say from which resources an output comes, so the program may make another value of it.
     """
-    head = stack.head
-    if not stack.predicted or not head:
+    if not stack.predicted:
         return
-    # The engine's events mask a real secret in the text of a value only, and elide the text of an asset.
-    registered = head.component_outputs.get(next(filter(is_root, head.component_outputs), ""), {})
-    for name, content in head.phase.outputs.items():
+    for name, content in sorted(stack.outputs[1].items()):
         texts = [str(value) for _, value in leaves(name, content)]
-        whole = as_text({name: [content, registered.get(name)]}) or ""
-        if any(MASK in text for text in texts) or stack.has_secret(whole):
+        if any(MASK in text for text in texts) or stack.has_secret(as_text({name: content}) or ""):
             message = "an output that is secret, so that no review shows whether it changes"
             remedy = "Export the value without a secret"
         elif any(LATER in text for text in texts):

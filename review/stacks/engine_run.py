@@ -18,7 +18,7 @@ from review.plain_data import is_list, is_map, mark_own
 from review.stacks.assets import Assets
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
-from sandbox.progress import name_of
+from sandbox.progress import is_root, name_of
 from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase, masked
 
 ENGINE_OPERATIONS = {"import": "create", "discard": "delete", REMOVED: "delete"}
@@ -220,6 +220,15 @@ class EngineRun:
             if (step := self.steps.get(urn)) and step.new:
                 step.new.state.update(state)
         return self
+
+    @property
+    def stack_outputs(self) -> Json | None:
+        """The outputs that the program registers for the stack, in the engine's form; None if it does not.
+
+        If a resource violates a mandatory policy, the engine's events also have the outputs that the program
+        removes (pulumi/pulumi, pkg/resource/deploy/step_executor.go: executeRegisterResourceOutputs).
+        """
+        return self.component_outputs.get(next(filter(is_root, self.component_outputs), ""))
 
     def lookups_of(self, answer: str) -> list[tuple[str, str]]:
         """Return the tokens and the arguments of the look-ups that have found the value with this hash."""

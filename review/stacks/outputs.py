@@ -26,19 +26,15 @@ def find_changes(stack: Stack) -> list[Change]:
     """
     if not _are_comparable(stack) or not stack.head:
         return []
-    head = stack.head.phase
-    former = {} if stack.predicted else head.former_outputs
+    before, after = stack.outputs
     change = Change(
         stacks=[stack.name],
         type=ROOT_TYPE,
         name=f"{stack.project}-{stack.name.rpartition('/')[2]}",
-        op="update" if stack.base or former else "create",
+        op="update" if stack.base or before else "create",
         component=stack.component_of(""),
         upstream=[],
-        properties=[
-            _property(part, stack)
-            for part in _parts(stack, stack.base.phase.outputs if stack.base else former, head.outputs)
-        ],
+        properties=[_property(part, stack) for part in _parts(stack, before, after)],
     )
     changed = {id(step) for step in stack.changed}
     others = (

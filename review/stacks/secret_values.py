@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from review.plain_data import (
@@ -100,6 +101,15 @@ def open_outputs(component: Resource, outputs: Json, invented: Iterable[str], ma
         return marks.mask(secret)
 
     component.outputs = _open(outputs, "", component.assets, show)
+
+
+def stack_outputs(outputs: Json, tree: Path, marks: SecretMarks) -> Json:
+    """Return the outputs that the stack registers, in the engine's form, with masks in place of secrets."""
+
+    def show(secret: Any, _path: str) -> Any:
+        return secret if secret == LATER else marks.mask(secret)
+
+    return _open(outputs, "", Assets(tree), show)
 
 
 def output_path(path: str) -> str:

@@ -97,6 +97,11 @@ class Stack:
         self.mark_secrets: Callable[[str], str] = str
         """Function that masks the real secrets in any text of the stack, with marks."""
         self._real_secrets: Sequence[str] = ()
+        self.outputs: tuple[Json, Json] = ({}, {})
+        """The outputs of the stack in base and head; in a real preview, those in the state before and after.
+
+        In a review, they have marks as the outputs of components have.
+        """
         if self.predicted:
             self._reveal_secrets()
             self._note_ignored_changes()
@@ -157,6 +162,8 @@ class Stack:
         invented = [text for text in {*chain.from_iterable(renewed)} if len(text) >= SHORTEST]
         self._real_secrets = [*self.secrets, *chosen]
         self.mark_secrets = build_mask([*self._real_secrets, *find_lines(chosen)], marks.mask)
+        before, after = (_stack_outputs(run, marks) if run else {} for run in (self.base, self.head))
+        self.outputs = before, after
         for step in self.steps.values():
             # A text of the base is masked in the same way, so that only another text is a change.
             masked = self.head.masked if self.head and not self.has_base_program else {}
@@ -184,8 +191,11 @@ class Stack:
                 secret_values.reveal(resource, secrets, sources, outputs, marks, declared, computed)
 
     def _read_event_outputs(self) -> None:
-        """Give the components of a real preview the outputs of its events."""
-        for urn, sides in self.head.event_outputs.items() if self.head else ():
+        """Give the stack and the components of a real preview the outputs of its events."""
+        if not self.head:
+            return
+        self.outputs = self.head.phase.former_outputs, self.head.phase.outputs
+        for urn, sides in self.head.event_outputs.items():
             step = self.steps.get(urn)
             for resource, outputs in zip((step.old, step.new), sides, strict=True) if step else ():
                 if resource and resource.is_component and not is_root(urn):
@@ -521,6 +531,16 @@ class Stack:
             for side in (step.old, step.resource)
         )
         return before, after
+
+
+def _stack_outputs(run: EngineRun, marks: SecretMarks) -> Json:
+    """Return the outputs of the stack in a run of a review, with marks.
+
+    A program that registers none keeps those of the state, which the events have.
+    """
+    if run.stack_outputs is None:
+        return run.phase.outputs
+    return secret_values.stack_outputs(run.stack_outputs, run.tree, marks)
 
 
 def top_name(path: str) -> str:

@@ -8,6 +8,7 @@ from review.stacks.engine_run import EngineRun, Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
+from sandbox.progress import ROOT_TYPE
 
 VPC, SUBNET, FUNCTION = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:lambda/function:Function"
 JOB, SECRET, KEY = "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret", "aws:kms/key:Key"
@@ -28,6 +29,12 @@ def after(*sources: Resource, **properties: Resource) -> dict[str, Any]:
     by_property = {name: [source.urn] for name, source in properties.items()}
     urns = [source.urn for source in (*sources, *properties.values())]
     return {"dependencies": urns, "propertyDependencies": by_property}
+
+
+def set_outputs(run: EngineRun | None, outputs: Mapping[str, Any]) -> None:
+    """Let a run of a review have these outputs of the stack, in the engine's form."""
+    assert run
+    run.component_outputs[urn(ROOT_TYPE, "pipe-dev")] = dict(outputs)
 
 
 def stack(*steps: Step, file: StackFile | None = None, name: str = "dev") -> Stack:

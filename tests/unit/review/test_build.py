@@ -16,8 +16,8 @@ from review.plain_data import build_mask
 from review.policy_rules import POLICY_RULES
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.stack import Stack
-from sandbox.summary import LATER
-from tests.support.review.stacks import KEY, resource, stack, urn
+from sandbox.wire.sentinels import UNKNOWN
+from tests.support.review.stacks import KEY, resource, set_outputs, stack, urn
 
 TABLE = "aws:dynamodb/table:Table"
 SCRATCH, PAYMENTS = urn(TABLE, "scratch"), urn(TABLE, "payments")
@@ -190,10 +190,10 @@ def test_a_removed_stack_file_blocks(tmp_path: Path) -> None:
 
 def test_no_name_that_a_program_chooses_has_the_waiver_of_something_else(tmp_path: Path) -> None:
     waived = urn(KEY, "old")
-    reviewed = stack(Step("same", resource(KEY, "old"), resource(KEY, "old")))
+    head = stack(Step("same", resource(KEY, "old"), resource(KEY, "old"))).head
+    set_outputs(head, dict.fromkeys([waived, "url", "pipe:mode"], UNKNOWN))
+    reviewed = Stack("dev", head, predicted=True)
     assert reviewed.head
-    reviewed.predicted = True
-    reviewed.head.phase.outputs = dict.fromkeys([waived, "url", "pipe:mode"], LATER)
     other_stack = waived.replace("urn:pulumi:dev", "urn:pulumi:prod")
     undecided = [("", waived), (other_stack, "pipe:mode"), (waived, "old"), ("", "output url")]
     reviewed.head.add([{"undecided": name, "urn": target, "reason": "else"} for target, name in undecided])

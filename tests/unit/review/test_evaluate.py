@@ -15,6 +15,7 @@ from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import UNKNOWN
+from tests.support.review.stacks import set_outputs
 
 
 @pytest.fixture(autouse=True)
@@ -570,15 +571,15 @@ def test_a_secret_that_a_provider_has_generated_in_any_run_is_masked(side: str, 
     row = {"generated": "urn", "texts": [key, "a-token-of-the-api", "b"]}
     (folder / f"{side}-lookups.jsonl").write_text(f'{{"lookup": "a:b:c", "args": {{}}}}\n{json.dumps(row)}\n')
     base, head = EngineRun(tmp_path), EngineRun(tmp_path)
-    base.phase.outputs = {"text": f"a\n{lines[0]}\nb"}
-    head.phase.outputs = {"key": key, "text": f"a\n{lines[1]}\nb", "url": "https://a-token-of-the-api@b"}
+    set_outputs(base, {"text": f"a\n{lines[0]}\nb"})
+    set_outputs(head, {"key": key, "text": f"a\n{lines[1]}\nb", "url": "https://a-token-of-the-api@b"})
     report = evaluate.build_report(
         (tmp_path, tmp_path),
         ("base", "head"),
         {"dev": (tmp_path, tmp_path)},
         tmp_path / "work",
         neighbours=["other/dev"] if name != "dev" else [],
-        evaluated=[Stack("dev", head, base)],
+        evaluated=[Stack("dev", head, base, predicted=True)],
     )
     [change] = report.changes
     shown = f"{MASK} (not secret)"

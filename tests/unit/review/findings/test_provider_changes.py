@@ -20,7 +20,7 @@ from review.project_selection import Accounts
 from review.stacks.engine_run import EngineRun, Step, read
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
-from tests.support.review.stacks import KEY, resource, stack, urn
+from tests.support.review.stacks import KEY, resource, set_outputs, stack, urn
 from tests.support.rows import each_row
 
 PROVIDER, ADDRESS = "pulumi:providers:aws", "https://plugins.example"
@@ -367,10 +367,11 @@ def output_logins(before: Mapping[str, Any], after: Mapping[str, Any], *steps: S
     reviewed = stack(*steps)
     reviewed.base = EngineRun(Path())
     if reviewed.head:
-        reviewed.base.phase.outputs, reviewed.head.phase.outputs = {**before}, {**after}
+        set_outputs(reviewed.base, before)
+        set_outputs(reviewed.head, after)
         reviewed.head.renewed = {urn(EKS, "own"): {SERVER: "another", AUTHORITY: "another"}}
     assert not [*find_new_output_login(reviewed)]  # A real preview has secrets that nobody knows.
-    reviewed.predicted = True
+    reviewed = Stack("dev", reviewed.head, reviewed.base, predicted=True)
     findings = [*find_new_output_login(reviewed)]
     assert all(finding.blocks and finding.policy == "provider-setting-changed" for finding in findings)
     return [finding.name for finding in findings]

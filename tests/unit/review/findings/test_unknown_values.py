@@ -26,9 +26,9 @@ from review.stacks.plugin_files import RELEASE
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.stack import Stack
 from review.stacks.stack_file import StackFile
-from sandbox.summary import LATER, MASK
+from sandbox.summary import MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import FUNCTION, JOB, SECRET, VPC, after, resource, stack, urn
+from tests.support.review.stacks import FUNCTION, JOB, SECRET, VPC, after, resource, set_outputs, stack, urn
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 IMAGE: dict[str, Any] = {"spec": {"containers": [{"image": sentinels.UNKNOWN}, {"image": "b"}]}}
@@ -420,26 +420,27 @@ def test_a_file_of_the_base_blocks_if_the_program_names_it_also_with_ignored_cha
 
 
 def test_a_secret_or_unknown_output_blocks() -> None:
-    secret, root = "hidden-password", "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
+    secret = "hidden-password"
     key = "-----BEGIN KEY-----\nsome-line\nanother-line\n"
     step = Step("same", resource(VPC, "it"), resource(VPC, "it"))
     asset = {sentinels.SIGNATURE: sentinels.ASSETS[0], "text": f"a {secret}"}
-    head = EngineRun(Path(), {step.resource.urn: step}, component_outputs={root: {"text": asset}})
-    head.generated = {step.resource.urn: {key}}
-    reviewed = Stack("dev", head, EngineRun(Path()), predicted=True, secrets={secret: "pipe:token"})
-    outputs: dict[str, Any] = {"url": "https://a", "public": "another-line"}
-    outputs |= {"config": {"users": [MASK]}, "address": f"https://{MASK}@a"}
+    outputs: dict[str, Any] = {"url": "https://a", "public": "another-line", "mask": MASK}
+    marked = {sentinels.SIGNATURE: sentinels.SECRET, "value": "x"}
+    outputs |= {"config": {"users": [marked]}, "address": f"https://{secret}@a"}
     encoded = base64.b64encode(f"of {secret}".encode()).decode()
     outputs |= {"encoded": encoded, "key": {secret: 1}, f"of-{secret}": 1}
-    outputs |= {"text": {"text": "<contents elided>", "hash": "a"}}
-    outputs |= {"host": LATER, "hosts": ["a", f"https://{LATER}"]}
-    head.phase.outputs = outputs
+    outputs |= {"text": asset, "host": sentinels.UNKNOWN, "hosts": ["a", sentinels.UNKNOWN]}
+    head = EngineRun(Path(), {step.resource.urn: step})
+    set_outputs(head, outputs)
+    head.generated = {step.resource.urn: {key}}
+    reviewed = Stack("dev", head, EngineRun(Path()), predicted=True, secrets={secret: "pipe:token"})
     findings = [*find_hidden_outputs(reviewed)]
     names = [finding.name.removeprefix("output ") for finding in findings if finding.blocks]
-    assert names == ["config", "address", "encoded", "key", f"of-{secret}", "text", "host", "hosts"]
+    assert names == ["address", "config", "encoded", "host", "hosts", "key", f"of-{secret}", "text"]
     assert [finding.message.partition(",")[0] for finding in findings] == [
-        *["an output that is secret"] * 6,
+        *["an output that is secret"] * 3,
         *["an output that is unknown"] * 2,
+        *["an output that is secret"] * 3,
     ]
     assert [*find_hidden_outputs(Stack("dev", head))] == []
 

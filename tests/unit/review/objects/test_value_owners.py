@@ -12,7 +12,7 @@ from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.wire.values import digest
-from tests.support.review.stacks import VPC, after, resource
+from tests.support.review.stacks import VPC, after, resource, set_outputs
 from tests.support.rows import each_row
 
 GROUP, DATABASE = "aws:ec2/securityGroup:SecurityGroup", "aws:rds/instance:Instance"
@@ -128,7 +128,7 @@ def reviewed(*steps: Step, outputs: tuple[dict[str, Any], dict[str, Any]] = ({},
     renewed = {group.urn: INVENTED[group.name] for group in (private, web)}
     sides = [EngineRun(Path(), dict(members), renewed=renewed).add(lookups(*ZONES)) for _ in outputs]
     for side, values in zip(sides, outputs, strict=True):
-        side.phase.outputs = values
+        set_outputs(side, values)
     return Stack("dev", sides[1], sides[0], predicted=True)
 
 

@@ -11,15 +11,16 @@ from review.stacks.stack import Stack
 from sandbox.progress import ROOT_TYPE
 from sandbox.summary import LATER, MASK
 from sandbox.wire import sentinels
-from tests.support.review.stacks import KEY, resource, stack, urn
+from tests.support.review.stacks import KEY, resource, set_outputs, stack, urn
 
 
 def reviewed(before: dict[str, Any], after: dict[str, Any]) -> Stack:
     """Return a stack with these outputs in base and head."""
     key = resource(KEY, "it")
     base, head = (EngineRun(Path(), {key.urn: Step("same", key, key)}) for _ in range(2))
-    base.phase.outputs, head.phase.outputs = before, after
-    return Stack("dev", head, base)
+    set_outputs(base, before)
+    set_outputs(head, after)
+    return Stack("dev", head, base, predicted=True)
 
 
 def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
@@ -32,13 +33,43 @@ def test_outputs_that_differ_are_a_change_of_the_stack() -> None:
     assert find_changes(reviewed({"url": "a"}, {"url": "a"})) == []
 
 
+def test_an_output_that_the_events_still_have_is_removed() -> None:
+    """The engine adds the former outputs in its events if a resource violates a mandatory policy."""
+    removed = reviewed({"n2": "x", "n5": "x"}, {"n5": "y"})
+    assert removed.head
+    removed.head.phase.outputs = {"n2": "x", "n5": "y"}
+    [change] = find_changes(Stack("dev", removed.head, removed.base, predicted=True))
+    assert [(changed.path, changed.before, changed.after) for changed in change.properties] == [
+        ("output n2", "x", None),
+        ("output n5", "x", "y"),
+    ]
+
+
+def test_a_stack_without_registered_outputs_has_those_of_the_events() -> None:
+    kept = reviewed({"a": "x"}, {})
+    assert kept.head
+    kept.head.component_outputs.clear()
+    kept.head.phase.outputs = {"a": "x"}
+    assert find_changes(Stack("dev", kept.head, kept.base, predicted=True)) == []
+
+
+def test_another_secret_output_is_a_change() -> None:
+    [change] = find_changes(
+        reviewed({"a": secret("x"), "b": secret("x")}, {"a": secret("y"), "b": secret("x")})
+    )
+    assert [(changed.path, changed.before, changed.after) for changed in change.properties] == [
+        ("output a", MASK, MASK)
+    ]
+
+
 def test_another_secret_beside_another_difference_of_an_output_is_shown() -> None:
     key = resource(KEY, "it")
     base, head = (
         EngineRun(Path(), {key.urn: Step("same", key, key)}, generated={key.urn: {secret}})
         for secret in ("first-secret", "second-secret")
     )
-    base.phase.outputs, head.phase.outputs = {"url": "a first-secret"}, {"url": "b second-secret"}
+    set_outputs(base, {"url": "a first-secret"})
+    set_outputs(head, {"url": "b second-secret"})
     [change] = find_changes(Stack("dev", head, base, predicted=True))
     assert [(changed.path, changed.before, changed.after) for changed in change.properties] == [
         ("output url", "a first-secret", "b second-secret"),  # The whole report is masked later.
@@ -97,8 +128,7 @@ def test_outputs_of_a_failed_side_are_not_compared() -> None:
 
 def test_all_outputs_of_a_new_stack_are_new() -> None:
     new = reviewed({}, {"kubeconfig": "x"})
-    new.base, new.predicted = None, True
-    [change] = find_changes(new)
+    [change] = find_changes(Stack("dev", new.head, predicted=True))
     assert (change.op, change.name) == ("create", "pipe-dev")
     assert [(row.path, row.before, row.after) for row in change.properties] == [
         ("output kubeconfig", None, "x")
