@@ -18,6 +18,7 @@ from review.plain_data import is_list, is_map, mark_own
 from review.stacks.assets import Assets
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
+from review.values.value_paths import property_path
 from sandbox.progress import is_root, name_of
 from sandbox.summary import MASK, PROGRAM_FAILED, REMOVED, UNINFORMATIVE_ERRORS, Phase, masked
 
@@ -477,7 +478,7 @@ def _is_only_read(resource: Resource) -> bool:
 
 def _secrets(inputs: Json) -> set[str]:
     """Return the paths of the secrets in inputs."""
-    parts = (part for name, content in inputs.items() for part in leaves(name, content))
+    parts = (part for name, content in inputs.items() for part in leaves(property_path(name), content))
     return {path for path, value in parts if value == MASK}
 
 

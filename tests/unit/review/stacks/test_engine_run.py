@@ -179,6 +179,14 @@ def test_a_change_of_an_option_alone_is_an_update(tmp_path: Path) -> None:
         assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
 
 
+def test_a_secret_at_another_path_is_an_update(tmp_path: Path) -> None:
+    sides = {"x.y": MASK, "x": {"y": "s"}}, {"x.y": "s", "x": {"y": MASK}}
+    old, new = (state(inputs=inputs) for inputs in sides)
+    for after, op in ((new, "update"), (old, "same")):
+        step = {"op": "same", "urn": BUCKET, "oldState": old, "newState": after}
+        assert EngineRun(tmp_path).add({"steps": [step]}).steps[BUCKET].op == op
+
+
 READ_STATE: dict[str, Any] = {
     "inputs": {"bucket": "a"},
     "provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::here::1",
