@@ -106,7 +106,9 @@ class Stack:
             self._reveal_secrets()
             self._note_ignored_changes()
             for step in steps:
-                if step.op in ("same", READ) and self.changed_sources(step):
+                if step.op in ("same", READ) and (
+                    self._has_other_secrets(step) or self.changed_sources(step)
+                ):
                     step.op = "update"  # The engine changes the state only.
         else:
             self._read_event_outputs()
@@ -189,6 +191,15 @@ class Stack:
                     secrets = secret_values.find_masked(resource, run.configured.get(resource.urn))
                 declared = run.declared.get(resource.urn)
                 secret_values.reveal(resource, secrets, sources, outputs, marks, declared, computed)
+
+    def _has_other_secrets(self, step: Step) -> bool:
+        """Return True if base and head record secrets at other places of a resource.
+
+        In their plans, a secret looks like a text of the program that equals a mask.
+        """
+        sides = (step.old, self.base), (step.new, self.head)
+        before, after = (run.secrets.get(side.urn) if run and side else None for side, run in sides)
+        return before is not None and after is not None and before.keys() != after.keys()
 
     def _read_event_outputs(self) -> None:
         """Give the stack and the components of a real preview the outputs of its events."""

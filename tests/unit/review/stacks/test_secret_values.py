@@ -142,6 +142,29 @@ def test_no_text_of_the_program_equals_a_mask_or_a_remark() -> None:
     assert chosen == f"{mark_own(MASK)} {MASK} (secret)"
 
 
+@each_row("op", ["same", "update"])
+def test_a_secret_text_that_equals_a_mask_and_becomes_plain_is_shown(op: str) -> None:
+    def changes(*marked: bool) -> list[tuple[str, str | None, str | None]]:
+        old, new = (resource(KEY, "it", {"spec": {"a": MASK}}) for _ in marked)
+        step = Step(op, old, new)
+        base, head = (
+            EngineRun(Path(), {new.urn: step}, secrets={new.urn: {("spec", "a"): MASK} if is_marked else {}})
+            for is_marked in marked
+        )
+        reviewed = Stack("dev", head, base, predicted=True)
+        return [
+            (item.path, item.before, item.after)
+            for changed in reviewed.changed
+            for item in changed_properties(changed, reviewed)
+        ]
+
+    plain = mark_own(MASK)
+    assert changes(True, False) == [("spec.a", MASK, f"{plain} (not secret)")]
+    assert changes(False, True) == [("spec.a", f"{plain} (not secret)", MASK)]
+    if op == "same":
+        assert changes(True, True) == changes(False, False) == []
+
+
 def test_marked_texts_stay_distinct() -> None:
     marked = mark_own(MASK)
     assert len({MASK, marked, mark_own(marked)}) == 3
