@@ -390,10 +390,10 @@ def _removals(draft: _Draft, stack: Stack, states: StackStates, shares: Sequence
         caveat = f"{stack.name} has no stack file any more"
         message, whose, remedy = "the pull request removes the stack file", "", KEEP_STACK
     elif before and after and before.project != after.project:
-        change = f"{before.project} {{}} {after.project}"
-        caveat = f"{stack.name} is in another project ({change.format('is now')})"
+        caveat = f"{stack.name} is in another project ({before.project} is now {after.project})"
         effect = list_all(_taken_states(shares)) or "creates a new stack with everything in it"
-        message = f"the pull request renames the project {change.format('to')}; a deployment {effect}"
+        renaming = f"the pull request renames the project {before.project} to {after.project}"
+        message = f"{renaming}; a deployment {effect}"
         whose, remedy = "the old one's ", KEEP_PROJECT
     else:
         return

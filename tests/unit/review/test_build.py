@@ -335,12 +335,12 @@ def test_a_setting_of_the_account_blocks_without_an_evaluation_of_its_other_stac
     assert not [finding for finding in report.findings if finding.blocks]
 
 
-@pytest.mark.parametrize(("name", "code"), [("pipe", 0), ("other", 1)])
+@pytest.mark.parametrize(("name", "code"), [("pipe", 0), ("other", 1), ("{{pipe}{0", 1)])
 def test_a_renamed_project_leaves_the_resources_of_its_stacks(tmp_path: Path, name: str, code: int) -> None:
     base, head = tmp_path / "base", tmp_path / "head"
     for tree, project in ((base, "pipe"), (head, name)):
         tree.mkdir()
-        (tree / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+        (tree / "Pulumi.yaml").write_text(f"name: '{project}'\nruntime: python\n")
         (tree / "Pulumi.dev.yaml").touch()
     before = EngineRun(base)
     before.phase.resources = {urn(KEY, "it"): {}}
@@ -351,7 +351,8 @@ def test_a_renamed_project_leaves_the_resources_of_its_stacks(tmp_path: Path, na
         ("stack-removed", "dev")
     ] * code
     if code:
-        assert "renames the project pipe to other" in report.findings[0].message
+        assert f"renames the project pipe to {name}" in report.findings[0].message
+        assert f"dev is in another project (pipe is now {name})" in report.notes[0]
         assert report.notes[0].endswith("its 1 resources stay until somebody destroys them.")
 
 
