@@ -11,7 +11,7 @@ from review.objects.new_objects import makes_new_object, may_be_replacement
 from review.plain_data import as_texts, is_equal, value_at
 from review.stacks.engine_run import Step
 from review.stacks.object_kinds import kinds_of
-from review.stacks.properties import changed_properties, find_parts
+from review.stacks.properties import OPTION, changed_properties, find_parts
 from review.stacks.resources import (
     DELETED_WITH,
     PROVIDERS,
@@ -385,7 +385,13 @@ def _cause(step: Step) -> str:
 
 
 def _differences(step: Step) -> Iterator[str]:
-    """Yield what the engine names as the reason. Items of lists are named by what they are."""
+    """Yield what the engine names as the reason. Items of lists are named by what they are.
+
+    It names no path for a trigger that replaces the resource, which is an option and not an input.
+    """
+    options = [side.options.get(TRIGGER) if side else None for side in (step.old, step.new)]
+    if step.op == "replace" and not is_equal(*options):
+        yield _difference(f"{OPTION} {TRIGGER}", *options)
     paths = step.forced_by or sorted(step.diff)
     parts = [part for part, _ in find_parts(step)] if any(map(LIST_ITEM.search, paths)) else []
     places = [part.paths.steps for part in parts]

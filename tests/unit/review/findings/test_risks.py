@@ -387,6 +387,18 @@ def test_the_cause_of_a_replacement_may_be_the_option_for_another_one() -> None:
 
 
 def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
+def test_the_cause_of_a_replacement_may_be_its_trigger() -> None:
+    def lines(before: Any, after: Any) -> list[str]:
+        old, new = (resource(TABLE, "it", replacementTrigger=side) for side in (before, after))
+        change = Step("replace", old, new)
+        return risk_lines(change, stack(change))
+
+    start = "Because: it (aws:dynamodb:Table) is replaced: "
+    assert lines(True, 1)[0] == f"{start}option replacementTrigger true → 1"
+    assert lines(None, "a")[0] == f"{start}option replacementTrigger"
+    assert lines("a", "a")[0] == f"{start}something it depends on is replaced"
+
+
     """Return what the risk of a resource says about its object."""
     change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)
     lines = risk_lines(change, stack(change, *others))
