@@ -117,6 +117,9 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "argoproj.io/v1alpha1:Application",
         "datadoghq.com/v1alpha1:DatadogSLO",
         "external-secrets.io/v1alpha1:PushSecret",
+        "external-secrets.io/v1alpha1:ClusterPushSecret",
+        "objectstorage.k8s.io/v1alpha1:Bucket",
+        "objectstorage.k8s.io/v1alpha1:BucketClaim",
         "snapshot.storage.k8s.io/v1:VolumeSnapshot",
         "groupsnapshot.storage.k8s.io/v1beta1:VolumeGroupSnapshot",
     ):
@@ -130,6 +133,8 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         "external-secrets.io/v1:ExternalSecret",
         "snapshot.storage.k8s.io/v1:VolumeSnapshotClass",
         "storage.k8s.io/v1:StorageClass",
+        "objectstorage.k8s.io/v1alpha1:BucketClass",
+        "objectstorage.k8s.io/v1alpha1:BucketAccess",
         "apps/v1:Deployment",
     ):
         assert not data_loss(f"kubernetes:{kind}", {}), kind
