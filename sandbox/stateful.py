@@ -18,5 +18,5 @@ def data_loss(resource_type: str, inputs: Mapping[str, Any]) -> str:
     loss: str = FACTS["types"].get(resource_type) or next(patterns, "")
     for rule in FACTS["when"]:
         if rule["type"] == resource_type and inputs.get(rule["property"]) is True:
-            loss = rule["message"]
+            loss = rule["message"].format(loss=loss)
     return loss

@@ -140,3 +140,10 @@ def test_custom_resources_hold_data_unless_their_operator_only_configures() -> N
         assert not data_loss(f"kubernetes:{kind}", {}), kind
     patterns = [rule["pattern"] for rule in FACTS["patterns"]]
     assert not [token for token in sdk_types() if any(re.fullmatch(pattern, token) for pattern in patterns)]
+
+
+def test_the_protection_of_a_database_does_not_hide_what_is_lost_without_it() -> None:
+    kind, protection = "aws:rds/instance:Instance", {"deletionProtection": True}
+    refused = "AWS refuses to delete it while deletionProtection is on. "
+    for inputs in ({}, {"skipFinalSnapshot": True}):
+        assert data_loss(kind, inputs | protection) == refused + data_loss(kind, inputs)

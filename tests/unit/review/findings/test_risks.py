@@ -146,7 +146,8 @@ def test_the_loss_of_data_blocks(kind: str, op: str) -> None:
 def test_a_property_may_change_the_fate_of_the_data(rule: dict[str, str]) -> None:
     deletion = Step("delete", resource(rule["type"], "it", {rule["property"]: True}), None)
     risk = find_risk(deletion, stack(deletion))
-    assert risk and risk.message.splitlines()[-1] == f"Data: {rule['message']}"
+    message = rule["message"].format(loss=FACTS["types"][rule["type"]])
+    assert risk and risk.message.splitlines()[-1] == f"Data: {message}"
 
 
 def test_data_that_a_type_holds_only_with_a_property_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,7 +387,6 @@ def test_the_cause_of_a_replacement_may_be_the_option_for_another_one() -> None:
     )
 
 
-def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
 def test_the_cause_of_a_replacement_may_be_its_trigger() -> None:
     def lines(before: Any, after: Any) -> list[str]:
         old, new = (resource(TABLE, "it", replacementTrigger=side) for side in (before, after))
@@ -399,6 +399,7 @@ def test_the_cause_of_a_replacement_may_be_its_trigger() -> None:
     assert lines("a", "a")[0] == f"{start}something it depends on is replaced"
 
 
+def left_object(old: Resource, *others: Step, op: str = "delete") -> list[str]:
     """Return what the risk of a resource says about its object."""
     change = Step(op, old, resource(old.type, old.name, {"name": "b"}) if op == "replace" else None)
     lines = risk_lines(change, stack(change, *others))
