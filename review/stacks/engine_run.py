@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from review.jail.regular_files import read_text
 from review.model import OF_THE_BASE, OPERATIONS, UNKNOWN, WAIVED, list_first
 from review.objects.renames import find_rename
-from review.plain_data import is_list, is_map, mark_own
+from review.plain_data import is_equal, is_list, is_map, mark_own
 from review.stacks.assets import Assets
 from review.stacks.resources import PROVIDERS, Json, Resource
 from review.stacks.value_parts import leaves
@@ -460,14 +460,16 @@ def _undecided(row: Json) -> str:
 def _differ_in_the_state(old: Resource, new: Resource) -> bool:
     """Return True if types or options differ, or which inputs are secret.
 
-    Unknown settings of a provider count, too, and so does each value by which a resource is read.
+    Unknown settings of a provider count, too, and so do the ID and each value by which a resource is read.
     A resource keeps its state under another type if it has an alias with the former one.
     """
-    is_provider = new.type.startswith(PROVIDERS)
+    is_read = _is_only_read(new)
+    compares_inputs = is_read or new.type.startswith(PROVIDERS)
     return (
         old.type != new.type
-        or old.options != new.options
-        or ((is_provider or _is_only_read(new)) and old.declared != new.declared)
+        or not is_equal(old.options, new.options)
+        or (compares_inputs and not is_equal(old.declared, new.declared))
+        or (is_read and old.state.get("id") != new.state.get("id"))
         or _secrets(old.inputs) != _secrets(new.inputs)
     )
 

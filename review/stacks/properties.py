@@ -8,7 +8,7 @@ from review.model import Property, SourceLocation, list_first, title
 from review.objects.owners import owner_remark
 from review.objects.renames import NAME, PARENT, Rename
 from review.objects.value_owners import new_value_remarks, owner_remarks
-from review.plain_data import as_text, as_texts, is_equal, value_at
+from review.plain_data import as_text, as_texts, is_equal, mark_own, value_at
 from review.stacks.engine_run import Step
 from review.stacks.existing_objects import find_principals, may_give_access, object_names
 from review.stacks.file_contents import (
@@ -25,7 +25,7 @@ from review.values.secret_marks import without_marks
 from review.values.value_paths import Paths, find_related, locate, place_of, property_path
 from sandbox.progress import name_of
 from sandbox.providers.target import DEFAULTS
-from sandbox.summary import LATER, MASK
+from sandbox.summary import LATER, MASK, masked
 
 CHECKSUM_PATH = re.compile(r'(?:.*[.])?metadata[.]annotations\["checksum/[^"\]]+"\]')
 CHECKSUM_VALUE = re.compile(r"[0-9a-f]{8,64}")
@@ -50,6 +50,9 @@ ORDER_ONLY = "order only"
 
 TYPE = "type"
 """Path of the type, which changes if a resource has an alias with its former type."""
+
+READ_ID = "read ID"
+"""Path of the ID by which a program reads a resource (`get`)."""
 
 OPTION = "option"
 """First word of the path of a resource option."""
@@ -201,6 +204,10 @@ def changed_properties(step: Step, stack: Stack) -> list[Property]:
     component = stack.component_of(step.resource.urn)
     if step.old.type != step.new.type:
         properties.append(Property(TYPE, step.old.type, step.new.type, forces=False, folded="", setting=None))
+    ids = [side.state.get("id") for side in (step.old, step.new) if side.state.get("external")]
+    if len({*ids}) == 2:
+        shown = map(as_text, masked(ids, mark_own))
+        properties.append(Property(READ_ID, *shown, forces=False, folded="", setting=None, always_shown=True))
     for name in _changed_options(step):
         before, after = step.old.options.get(name), step.new.options.get(name)
         whole, forces = Part(Paths.of(name), before, after), name in step.forced_by

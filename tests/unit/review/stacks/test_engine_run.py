@@ -203,6 +203,26 @@ def test_a_read_that_differs_is_an_update(tmp_path: Path) -> None:
         op_of(**READ_STATE | {"provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::there::1"}) == "update"
     )
     assert op_of(**READ_STATE | {"inputs": {"bucket": "b"}}) == "update"
+    assert op_of(**READ_STATE | {"id": "b-1"}) == "update"
+
+
+def test_a_read_with_a_number_in_place_of_a_boolean_is_an_update(tmp_path: Path) -> None:
+    sides = (state(external=True, inputs={"default": value}) for value in (True, 1))
+    plan = {
+        "steps": [{"op": "read", "urn": BUCKET, **dict(zip(("oldState", "newState"), sides, strict=True))}]
+    }
+    assert EngineRun(tmp_path).add(plan).steps[BUCKET].op == "update"
+
+
+def test_the_former_id_of_a_read_is_shown(tmp_path: Path) -> None:
+    sides = (state(external=True, id=name) for name in ("vpc-a", "vpc-b"))
+    plan = {
+        "steps": [{"op": "read", "urn": BUCKET, **dict(zip(("oldState", "newState"), sides, strict=True))}]
+    }
+    reviewed = Stack("dev", EngineRun(tmp_path).add(plan), EngineRun(tmp_path), predicted=True)
+    [step] = reviewed.changed
+    [changed] = changed_properties(step, reviewed)
+    assert (step.op, changed.path, changed.before, changed.after) == ("update", "read ID", "vpc-a", "vpc-b")
 
 
 def test_the_events_tell_which_operation_of_a_replacement_is_the_first(tmp_path: Path) -> None:
