@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from sandbox.engine.monitor_proxy import MonitorProxy, append_row
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.engine.replay import replay_proxy
+from sandbox.engine.replay.new_lookups import LOOKUPS, Lookup, find_new
 from sandbox.engine.replay.other_secrets import OtherSecrets
 from sandbox.engine.replay.recorded_calls import RecordedCalls
 from sandbox.summary import PROGRAM_FAILED
@@ -153,6 +154,8 @@ class RemoteProgram(Program):
     program does not find what it has left in the first run, such as a file in memory. Of the files in
     `recorded`, it says what it executes in the second run, which is written to EXECUTED_CODE.
     `other_secrets` has those of a process for a third run, with other random values of secret settings.
+    If the program makes look-ups that are not in the file `known_lookups`, they fail in a last run, in the
+    process of the second one.
     """
 
     def __init__(
@@ -162,12 +165,14 @@ class RemoteProgram(Program):
         again: Path | None = None,
         recorded: Sequence[str] = (),
         other_secrets: Path | None = None,
+        known_lookups: Path | None = None,
     ) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
         self._again = again
         self._recorded = recorded
         self._other_secrets = other_secrets
+        self._known_lookups = known_lookups
         self._running = threading.Lock()
         self._first_run: tuple[language_pb2.RunRequest, RecordedCalls] | None = None
 
@@ -193,6 +198,9 @@ class RemoteProgram(Program):
             executed = self._replay_in(self._again, request, calls, recorded=self._recorded)
             if self._recorded:
                 self._failed_calls.with_name(EXECUTED_CODE).write_text(executed, encoding="utf-8")
+        refused = find_new(self._failed_calls.with_name(LOOKUPS), self._known_lookups)
+        if self._again and refused:
+            self._replay_in(self._again, request, calls, refused=refused)
         secrets = OtherSecrets(request.config.get(key, "") for key in request.configSecretKeys)
         if self._other_secrets and secrets:
             self._replay_in(self._other_secrets, request, calls, secrets)
@@ -204,6 +212,7 @@ class RemoteProgram(Program):
         calls: RecordedCalls,
         secrets: OtherSecrets | None = None,
         recorded: Sequence[str] = (),
+        refused: Set[Lookup] = frozenset(),
     ) -> str:
         """Run the program again in the process behind these sockets; return the record of executed code."""
         forwarded = _forward_to(sockets, request)
@@ -217,10 +226,9 @@ class RemoteProgram(Program):
             def complete() -> None:
                 _shut_down_later(connection, END_SECONDS)
 
-            with replay_proxy.serve(services / MONITOR, services / ENGINE, calls, complete, secrets) as (
-                proxy,
-                relay,
-            ):
+            with replay_proxy.serve(
+                services / MONITOR, services / ENGINE, calls, complete, secrets, refused
+            ) as (proxy, relay):
                 try:
                     connection.connect(str(sockets / SERVICE))
                 except OSError:

@@ -117,7 +117,7 @@ class RecordedCalls:
 
     def with_other_texts(self, exchange: Exchange | None = None) -> dict[Key, ExpectedCall]:
         """Return the calls of a run that gets other texts, by key; by default, other invented texts."""
-        exchange = exchange or self.substitution
+        exchange = self.substitution if exchange is None else exchange
         calls: dict[Key, ExpectedCall] = {}
         for (name, *_), (message, outcome) in self._calls.items():
             other = type(message)()

@@ -11,11 +11,15 @@ The engine takes no part in this run.
 
 A third run of a program with secret settings gets other random values for these (other_secrets.py), and
 otherwise the values of the first run: unknown ones stay unknown. So each difference comes from a secret.
+
+If the program makes look-ups that its base does not make, a last run gets all answers of the first one, but
+a failure for these. If the program fails as well, no deployment ends without their answers. Else, each
+difference is what an account would get that does not answer them.
 """
 
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Set
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -40,6 +44,7 @@ from sandbox.engine.monitor_proxy import (
 from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
 from sandbox.engine.replay.echoes import Echoes
+from sandbox.engine.replay.new_lookups import Lookup, lookup_of
 from sandbox.engine.replay.other_secrets import (
     OtherHashes,
     OtherSecrets,
@@ -71,6 +76,7 @@ from sandbox.wire.values import part_at, show_path
 
 WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
 WITH_SECRETS = "if secret settings have other values than the random ones of the review"
+IF_REFUSED = "if an account refuses the new look-ups"
 """The reasons for a difference."""
 
 DECLARES = "{}: the program declares it only {when}, so no policy has judged it"
@@ -81,6 +87,9 @@ CALLS = "the program makes this call, or makes it with these arguments, only {wh
 FAILS = "the program fails {when}: {}"
 MORE = "{} more resources or calls of the program differ {when}"
 """Differences between the two runs."""
+
+REFUSED = "invocation of {} returned an error: no such object, or no permission"
+"""Failure of a look-up that an account may refuse."""
 
 UNDECIDED, OF_SECRETS = "undecided", "computed"
 """Keys of the rows with the name of a thing that differs, by the reason."""
@@ -110,8 +119,8 @@ URN_PARTS = 4
 class ReplayProxy(CallHandler):
     """A server that answers calls as the run did that has made the `calls`, and notes those that differ.
 
-    It decides the unknown values of the answers, unless the run gets other `secrets`. `complete` is called
-    when the program says that it has registered all resources.
+    It decides the unknown values of the answers, unless the run gets other `secrets` or a failure for each of
+    the `refused` look-ups. `complete` is called when the program says that it has registered all resources.
     """
 
     def __init__(
@@ -120,16 +129,19 @@ class ReplayProxy(CallHandler):
         counts: CallCounts,
         complete: Callable[[], None],
         secrets: OtherSecrets | None = None,
+        refused: Set[Lookup] = frozenset(),
     ) -> None:
         super().__init__(counts)
-        self._secrets = secrets
-        self._when = WITH_SECRETS if secrets else WHEN_KNOWN
+        self._refused = refused
+        # With refused look-ups, no secret has another value, but each answer is that of the first run.
+        self._secrets = OtherSecrets(()) if refused else secrets
+        self._when = IF_REFUSED if refused else WITH_SECRETS if secrets else WHEN_KNOWN
         self.is_completed = False
         self.executed = ""
         """What the program says that it has executed (sandbox/engine/replay/executed_code.py)."""
         self._calls = calls
         self._complete = complete
-        self._expected = calls.with_other_texts(secrets)
+        self._expected = calls.with_other_texts(self._secrets)
         self._declared = {
             key: _urn_of(key, call.request, call.outcome)
             for key, call in self._expected.items()
@@ -141,6 +153,11 @@ class ReplayProxy(CallHandler):
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
+        self._other_outputs: set[tuple[str, str, str]] = set()
+        """The same for outputs in a run with refused look-ups.
+
+        A program that fails has registered those that it had until then.
+        """
         self._hashes: dict[tuple[str, ValuePath], list[str]] = {}
         """The former hashes of secrets, by the URN of a resource and the path of an input that has them."""
         self._other_hashes = OtherHashes()
@@ -176,6 +193,8 @@ class ReplayProxy(CallHandler):
                 self.executed = message.message
             self._errors += {*error_of(message)} - self._calls.errors
             return b""
+        if name == LOOK_UP and self._refused and lookup_of(sent) in self._refused:
+            return Failure(grpc.StatusCode.UNKNOWN, REFUSED.format(sent.tok))
         key = identify(name, message)
         recorded = self._expected.get(key)
         if recorded is None:
@@ -184,14 +203,21 @@ class ReplayProxy(CallHandler):
         first, former, outcome = recorded
         inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
         urn = _urn_of(key, message, outcome)
-        leave_out = (
-            partial(self._is_left_out, urn if name == DECLARING[0] else "", inputs) if self._secrets else None
-        )
-        if paths := differences(first, message, former, inputs.accept, leave_out):
-            self._note_changed(urn, paths)
+        if paths := differences(first, message, former, inputs.accept, self._left_out(name, urn, inputs)):
+            self._note_changed(urn, paths, is_output=name == OUTPUTS)
         with self._lock:
             self._seen.add(key)
         return outcome if isinstance(outcome, Failure) else self._answer_known(name, sent, outcome, inputs)
+
+    def _left_out(
+        self, name: str, urn: str, inputs: AnsweredInputs
+    ) -> Callable[[ValuePath, Any, Any], bool] | None:
+        """Return the function that tells which differences of a call do not count; None for the usual one."""
+        if self._refused:
+            return lambda _path, _first, _second: False
+        if self._secrets is None:
+            return None
+        return partial(self._is_left_out, urn if name == DECLARING[0] else "", inputs)
 
     def _is_left_out(
         self, urn: str, inputs: AnsweredInputs, path: ValuePath, first: Any, second: Any
@@ -255,14 +281,17 @@ class ReplayProxy(CallHandler):
         for leftover in leftovers:
             self.refuse(leftover)
         if self.is_completed and not error:
+            self._differences |= self._other_outputs
             for key in self._declared.keys() - self._seen:
                 self._note(self._declared[key], name_of(self._declared[key]), LACKS)
             errors = self._errors
+        elif self._refused:
+            errors = []  # So does a deployment whose account refuses the look-ups.
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:
             self._note("", "", FAILS, _last_line(text))
-        kind = OF_SECRETS if self._secrets else UNDECIDED
+        kind = OF_SECRETS if self._secrets else UNDECIDED  # No secret is exchanged for refused look-ups.
         rows = [{kind: name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)]
         hashes = [
             {
@@ -296,7 +325,7 @@ class ReplayProxy(CallHandler):
         if name not in ANSWERS:
             return answer
         response = ANSWERS[name].FromString(answer)
-        if self._secrets:
+        if self._secrets is not None:
             self._secrets.apply_to(response)
             with self._lock:
                 self._other_hashes.apply_to(response)
@@ -332,11 +361,13 @@ class ReplayProxy(CallHandler):
         elif name != OUTPUTS:
             self._note("", getattr(message, "tok", "") or name, CALLS)
         elif message.urn in self._declared.values():  # Otherwise, its component is a new one.
-            self._note(message.urn, name_of(message.urn), CHANGES, "its outputs")
+            self._note_changed(message.urn, ["its outputs"], is_output=True)
 
-    def _note_changed(self, urn: str, paths: list[str]) -> None:
+    def _note_changed(self, urn: str, paths: list[str], *, is_output: bool = False) -> None:
         shown = [*paths[:SHOWN_PATHS], *(["…"] if len(paths) > SHOWN_PATHS else [])]
-        self._note(urn, name_of(urn), CHANGES, ", ".join(shown))
+        difference = urn, name_of(urn), CHANGES.format(", ".join(shown), when=self._when)
+        with self._lock:
+            (self._other_outputs if self._refused and is_output else self._differences).add(difference)
 
 
 def _answer_new(path: str, name: str, message: Any) -> bytes:
@@ -384,9 +415,10 @@ def serve(
     calls: RecordedCalls,
     complete: Callable[[], None],
     secrets: OtherSecrets | None = None,
+    refused: Set[Lookup] = frozenset(),
 ) -> Generator[tuple[ReplayProxy, CallRelay]]:
     """Serve each service on a Unix socket, created at its path, with the answers of recorded calls."""
     counts = CallCounts()
-    proxy = ReplayProxy(calls, counts, complete, secrets)
+    proxy = ReplayProxy(calls, counts, complete, secrets, refused)
     with serve_calls(monitor_path, engine_path, proxy, counts) as relay:
         yield proxy, relay

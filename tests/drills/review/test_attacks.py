@@ -364,6 +364,25 @@ def test_a_value_that_only_a_deployment_knows_hides_nothing(
     assert [item["folded"] for item in firewall["properties"]] == [""]
 
 
+@pytest.mark.parametrize(
+    ("before", "names"),
+    [('"0.0.0.0/0"\nwith suppress(Exception):\n    ', {"firewall"}), ('"10.0.0.0/8"\n', set[str]())],
+    ids=["goes on without its answer", "needs its answer"],
+)
+def test_a_new_look_up_that_an_account_may_refuse_hides_nothing(
+    trees: tuple[Path, Path], tmp_path: Path, before: str, names: set[str]
+) -> None:
+    look_up = 'aws.get_region(region="eu-west-1"); cidr = "10.0.0.0/8"\n'
+    program = f"from contextlib import suppress\nimport pulumi_aws as aws\ncidr = {before}{look_up}"
+    (trees[1] / "__main__.py").write_text(program + PROGRAM.replace('"CIDR"', "cidr"))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == bool(names), done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    blocking = [finding for finding in report["findings"] if finding["blocks"]]
+    assert {finding["name"].removeprefix("resource ") for finding in blocking} == names
+    assert all("if an account refuses the new look-ups" in finding["message"] for finding in blocking)
+
+
 def test_an_object_of_another_project_on_the_account_cannot_be_taken_over(
     trees: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from pulumi.runtime.proto import alias_pb2, engine_pb2, language_pb2, resource_p
 
 from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.http2_calls import END
+from sandbox.engine.replay.new_lookups import Lookup, find_new, lookup_of
 from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls
 from sandbox.engine.replay.replay_proxy import ReplayProxy
 from sandbox.wire.sentinels import INVENTED, OUTPUT, SECRET, SIGNATURE, UNKNOWN
@@ -26,6 +28,7 @@ PATH = 'spec.template.metadata.annotations["checksum/config"]'
 """The path of a checksum."""
 
 LOOK_UP = resource_pb2.ResourceInvokeRequest(tok="aws:index/getRegion:getRegion")
+OTHER_LOOK_UP = resource_pb2.ResourceInvokeRequest(tok="aws:index/getPartition:getPartition")
 
 
 def struct(**values: Any) -> Struct:
@@ -63,11 +66,11 @@ def record(*more: tuple[str, Any, bytes | Failure], **outcome: Any) -> RecordedC
 class Run:
     """A second run, which sends requests to a proxy."""
 
-    def __init__(self, calls: RecordedCalls) -> None:
+    def __init__(self, calls: RecordedCalls, refused: frozenset[Lookup] = frozenset()) -> None:
         self.completions = 0
         self.order: list[str] = []
         self.ids: list[str] = []
-        self.proxy = ReplayProxy(calls, CallCounts(), self._complete)
+        self.proxy = ReplayProxy(calls, CallCounts(), self._complete, refused=refused)
 
     def _complete(self) -> None:
         self.completions += 1
@@ -89,7 +92,7 @@ class Run:
             self.send(END, language_pb2.RunRequest())
             assert self.completions == 1
         rows = self.proxy.rows(error, leftovers)
-        return [(row["urn"], row["undecided"], row["reason"].partition(" if outputs")[0]) for row in rows]
+        return [(row["urn"], row["undecided"], row["reason"].partition(" if ")[0]) for row in rows]
 
 
 def test_an_equal_run_gets_known_values_and_differs_in_nothing() -> None:
@@ -526,3 +529,65 @@ def test_a_difference_has_few_rows() -> None:
     *rows, last = run.end("x")
     assert [name for _, name, _ in rows] == [f"it-{number:02}" for number in range(20)]
     assert last == ("", "", "10 more resources or calls of the program differ")
+
+
+def without_answer(*more: tuple[str, Any, bytes | Failure]) -> Run:
+    """Return a run whose account refuses a look-up that the first run has made beside another one."""
+    response = resource_pb2.ResourceInvokeResponse().SerializeToString()
+    calls = record(("Invoke", LOOK_UP, response), ("Invoke", OTHER_LOOK_UP, response), *more)
+    return Run(calls, refused=frozenset({(LOOK_UP.tok, "{}")}))
+
+
+def test_a_program_that_fails_without_a_new_look_up_differs_in_nothing() -> None:
+    run = without_answer(("RegisterResourceOutputs", outputs(a=1), b""))
+    assert run.send("Invoke", LOOK_UP).code == grpc.StatusCode.UNKNOWN
+    assert run.send("Invoke", OTHER_LOOK_UP) == b""
+    run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="no such region"))
+    run.send("RegisterResourceOutputs", outputs())
+    assert run.end("the program under review has failed") == []
+
+
+def test_a_program_that_goes_on_without_a_new_look_up_differs_in_what_it_declares_then() -> None:
+    run = without_answer(("RegisterResourceOutputs", outputs(a=1), b""))
+    run.send("Invoke", LOOK_UP)
+    # Nothing has another value than in the first run, so not even a hash of a secret may differ.
+    response = run.send("RegisterResource", vpc(object=struct(cidrBlock="0123456789abcdef")))
+    assert response.object[METRICS] == UNKNOWN
+    run.send("RegisterResource", vpc("fallback"))
+    run.send("RegisterResourceOutputs", outputs(a=2))
+    differences = {
+        (f"{STACK.rpartition('::')[0].rpartition('::')[0]}::aws:ec2/vpc:Vpc::fallback", "fallback"),
+        (VPC, "main"),
+        (STACK, "a-dev"),
+    }
+    assert {(urn, name) for urn, name, _ in run.end()} == differences
+
+
+def test_what_a_program_declares_before_it_fails_without_a_new_look_up_differs() -> None:
+    run = without_answer()
+    run.send("Invoke", LOOK_UP)
+    run.send("RegisterResource", vpc(object=struct(cidrBlock="0.0.0.0/0")))
+    [(urn, _, reason)] = run.end("the program under review has failed")
+    assert (urn, reason) == (VPC, "the program declares something else")
+
+
+@pytest.mark.parametrize(
+    ("known", "new"), [(None, {"a", "b"}), ([], {"a", "b"}), (["a 1"], {"b"}), (["a 2", "b 1"], {"a"})]
+)
+def test_a_look_up_is_new_unless_the_base_makes_it_with_equal_settings(
+    tmp_path: Path, known: list[str] | None, new: set[str]
+) -> None:
+    files = tmp_path / "own", tmp_path / "known"
+    for file, lookups in zip(files, (["a 1", "b 1", "b 1"], known), strict=True):
+        rows: list[dict[str, Any]] = [
+            {"lookup": name, "args": {"x": 1, "b": [None]}, "settings": settings, "answer": []}
+            for name, settings in map(str.split, lookups or ())
+        ]
+        if lookups is not None:
+            file.write_text("".join(f"{json.dumps(row)}\n" for row in ({"secrets": VPC}, *rows)))
+    lookups_of_head = find_new(files[0], files[1])
+    assert lookups_of_head == {(name, '{"b": [null], "x": 1}') for name in new}
+    arguments = struct(b=[None], x=1)
+    assert {
+        lookup_of(resource_pb2.ResourceInvokeRequest(tok=name, args=arguments)) for name in new
+    } == lookups_of_head
