@@ -113,17 +113,19 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
             owner = owner_remark(stack, step.new, name) if name in objects else ""
             is_principal = principals.pop(path, None) is not None
             is_shown = bool(stack.old) and (name in objects or is_principal)
+            # SDKs send all settings of a provider as texts.
+            text = as_text(value) if is_setting else as_texts(None, value)[1]
+            is_open = stack.has_secret(text or "")  # The program does not mark it, so it is not masked yet.
             properties.append(
                 Property(
                     path,
                     None,
-                    # SDKs send all settings of a provider as texts.
-                    as_text(value) if is_setting else as_texts(None, value)[1],
+                    text,
                     forces=False,
                     folded="",
                     setting=_setting_of(path, value, component, stack),
                     sources=new_value_remarks(path, value, step.new, stack, owner=owner),
-                    always_shown=is_setting or is_source or is_other or is_shown,
+                    always_shown=is_setting or is_source or is_other or is_shown or is_open,
                 )
             )
     properties += [
@@ -131,6 +133,7 @@ def new_properties(step: Step, stack: Stack) -> list[Property]:
         for path, name in principals.items()
     ]
     properties += _compared_files(step, stack)
+    properties += _new_secret_settings(step.new, stack)
     return sorted(properties, key=lambda item: (not item.always_shown, bool(USUAL.match(item.path))))
 
 
@@ -280,9 +283,24 @@ def _secret_settings(step: Step, stack: Stack) -> Iterator[Property]:
         ]
     for path, (before, after) in settings.items():
         if before != after and ({*before} != {*after} or len({*before}) > 1):
-            names = (", ".join(keys) or None for keys in (before, after))
-            path = f"{path} › setting"
-            yield Property(path, *names, forces=False, folded="", setting=None, always_shown=True)
+            yield _secret_setting(path, before, after)
+
+
+def _new_secret_settings(resource: Resource, stack: Stack) -> Iterator[Property]:
+    """Yield the secret settings in each input of a created resource.
+
+    Without them, an exchange of a setting could hide behind a new name of the resource.
+    """
+    for name, content in resource.values.items():
+        for path, value in leaves(property_path(name), content):
+            if keys := stack.secret_settings(value):
+                yield _secret_setting(path, [], keys)
+
+
+def _secret_setting(path: str, *sides: Sequence[str]) -> Property:
+    """Return the secret settings in the value at a path, in base and head."""
+    names = (", ".join(keys) or None for keys in sides)
+    return Property(f"{path} › setting", *names, forces=False, folded="", setting=None, always_shown=True)
 
 
 def _names(stack: Stack, urns: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import yaml
 from review.model import SETS, SourceLocation
 from review.plain_data import path_of
 from sandbox.errors import CommandError
+from sandbox.summary import LATER, MASK
 from sandbox.workspace import yaml_tree
 
 COMMON_VALUES = frozenset(
@@ -26,6 +27,9 @@ SHORT_VALUE = 3
 
 ALLOWED_ACCOUNTS = "aws:allowedAccountIds["
 """Start of the key of each account to which the AWS provider is limited."""
+
+HIDDEN = "\0"
+"""Character in place of a mask, for comparisons."""
 
 SettingValues = dict[str, tuple[str, int]]
 """Value and line by key, such as `pipe:network.subnets.public[1]`."""
@@ -69,8 +73,14 @@ class StackFile:
         The candidates are, in this order: settings that changed as the property did; settings whose change
         explains a part of the property's change (`pipe-backup` in `pipe-backup-logs`); settings with the
         property's value and name; and the only setting with the property's value.
+
+        A mask in a property's value is none of its characters, so a setting with the same text explains none.
         """
-        values = {key: (_value(self.base, key), _value(self.head, key)) for key in self.base | self.head}
+        old, new = _without_masks(old), _without_masks(new)
+        pairs = {key: (_value(self.base, key), _value(self.head, key)) for key in self.base | self.head}
+        values = {
+            key: pair for key, pair in pairs.items() if not any(HIDDEN in text for text in pair if text)
+        }
         changed = {key: pair for key, pair in values.items() if pair[0] != pair[1]}
         changed_alike = [key for key, pair in changed.items() if pair == (old, new)]
         changed_within = [key for key, pair in changed.items() if _changed_within(pair, old or "", new)]
@@ -149,6 +159,10 @@ def _is_text(node: yaml.ScalarNode) -> bool:
 
 def _value(values: SettingValues, key: str) -> str | None:
     return values[key][0] if key in values else None
+
+
+def _without_masks(text: str | None) -> str | None:
+    return text and text.replace(MASK, HIDDEN).replace(LATER, HIDDEN)
 
 
 def _changed_within(setting: ValuePair, old: str, new: str | None) -> bool:

@@ -168,7 +168,7 @@ def test_a_secret_in_place_of_a_checksum_is_shown(tmp_path: Path, secret: str) -
             resource(KEY, "it", {"metadata": {"annotations": {"checksum/config": text}}})
             for text in (old, new)
         )
-        changed = stack(Step("update", *sides))
+        changed = stack(Step("update", next(sides), next(sides)))
         mask = build_mask(["0123456789abcdef" * 2])
         built = build(BASE_TO_HEAD, ("base", "head"), [changed], mask, (tmp_path, tmp_path))
         [item] = [item for change in built.changes for item in change.properties if item.path == path]

@@ -124,8 +124,10 @@ def principals(text: str, *secret: str, output: str = "") -> list[tuple[str, str
 
 def test_the_principals_of_a_secret_policy_are_shown_without_its_real_secrets() -> None:
     assert principals(json.dumps(ALLOWED | {"Id": "an-output"}), output="an-output") == [TO_FOREIGN]
-    [shown_path] = principals(json.dumps(ALLOWED), "666666666666")
-    assert shown_path == (TO_FOREIGN[0], f"arn:aws:iam::{MASK}:role/evil")
+    assert principals(json.dumps(ALLOWED), "666666666666") == [
+        (TO_FOREIGN[0], f"arn:aws:iam::{MASK}:role/evil"),
+        ("policy › setting", "a:b"),
+    ]
     # The program chose all of it, so it stays masked, and blocks.
     assert principals(json.dumps(ALLOWED)) == [("policy", MASK)]
 

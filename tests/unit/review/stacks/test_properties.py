@@ -850,6 +850,20 @@ def test_a_common_value_does_not_identify_a_setting(value: str) -> None:
     assert file.find_setting("x.b", None, value, "") is not None
 
 
+def test_a_setting_with_the_text_of_a_mask_explains_no_secret() -> None:
+    def found(before: str | None, after: str, *values: str | None) -> str:
+        base = {"pipe:a": (before, 4)} if before else {}
+        location = StackFile("f", base, {"pipe:a": (after, 4)}).find_setting("x", *values, "")
+        return location.key if location else ""
+
+    assert found(None, MASK, None, MASK) == found(MASK, MASK, "x", MASK) == ""
+    assert found(MASK, "other", MASK, "other") == "pipe:a"
+    assert found(MASK, "other value", f"x {MASK}", "x other value") == ""
+    assert found("secret", "known", MASK, "[known]") == found("known", "secret", "[known]", MASK) == ""
+    assert found("\0", "\0", "x", MASK) == ""
+    assert found("host-a", "host-b", f"host-a {MASK} (secret)", f"host-b {MASK} (secret)") == "pipe:a"
+
+
 def test_a_stack_file_has_its_path_in_the_tree(tmp_path: Path) -> None:
     trees = tmp_path / "base", tmp_path / "head"
     for tree, days in zip(trees, (1, 2), strict=True):

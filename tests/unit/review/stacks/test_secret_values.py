@@ -287,6 +287,27 @@ def test_the_settings_of_a_secret_that_the_program_does_not_mark_are_shown_if_th
     assert changes(f"h1 {RANDOM}", f"h2 {RANDOM}", *keys, is_secret=False)[1:] == []
 
 
+def test_the_settings_of_the_secrets_in_a_created_resource_are_shown() -> None:
+    """An exchange of a secret setting could else have a new name for the resource."""
+    inputs = {"data": {"a": MASK, "b.c": MASK, "d": MASK}, "type": RANDOM}
+    created = resource(SECRET, "it", inputs)
+    values = {"a": OTHER, "b.c": f"{RANDOM} {OTHER}", "d": "chosen"}
+    head = EngineRun(Path(), {created.urn: Step("create", None, created)})
+    head.add([{"secrets": created.urn, "values": [[["data", key], value] for key, value in values.items()]}])
+    stack = Stack("dev", head, predicted=True, secrets={RANDOM: "pipe:app", OTHER: "pipe:admin"})
+    shown = {
+        item.path: (item.before, item.after)
+        for item in new_properties(head.steps[created.urn], stack)
+        if item.always_shown
+    }
+    assert shown == {
+        "type": (None, RANDOM),  # The whole report is masked later.
+        "data.a › setting": (None, "pipe:admin"),
+        'data["b.c"] › setting': (None, "pipe:app, pipe:admin"),
+        "type › setting": (None, "pipe:app"),
+    }
+
+
 def test_a_line_break_in_a_secret_is_shown() -> None:
     broken = f"requirepass {RANDOM[:8]}\n\t{RANDOM[8:]}\nnotice\n"
     assert changes(f"requirepass {RANDOM}\nwarning\n", broken)[0] == (
