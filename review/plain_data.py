@@ -160,15 +160,22 @@ def as_texts(before: object, after: object) -> tuple[str | None, str | None]:
     texts = _text_beside(before, after), _text_beside(after, before)
     if (before == MASK) != (after == MASK):
         old, new = (
-            f"{text}{NOT_SECRET}"
-            if text and text not in (MASK, LATER) and not text.endswith(SECRET)
-            else text
-            for text in texts
+            f"{text}{NOT_SECRET}" if text and not _is_hidden(value) else text
+            for text, value in zip(texts, (before, after), strict=True)
         )
         return old, new
     if texts[0] == texts[1] and not is_equal(before, after):
         return _as_document(before), _as_document(after)
     return texts
+
+
+def _is_hidden(value: object) -> bool:
+    """Return True for a secret or unknown value, and for an object or a list with nothing else."""
+    if is_map(value) and value:
+        return all(map(_is_hidden, value.values()))
+    if is_list(value) and value:
+        return all(map(_is_hidden, value))
+    return isinstance(value, str) and (value in (MASK, LATER) or value.endswith(SECRET))
 
 
 def _text_beside(value: object, other: object) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.plain_data import decode_bytes, mark_own
+from review.plain_data import as_texts, decode_bytes, mark_own
 from review.stacks.engine_run import EngineRun, Step
 from review.stacks.properties import changed_properties, new_properties
 from review.stacks.resources import Resource
@@ -376,6 +376,14 @@ def test_a_text_of_the_program_is_not_a_mark() -> None:
 def test_a_text_with_a_secret_is_not_called_open_beside_one_that_is_all_secret() -> None:
     [(_, *texts), _] = changes(OTHER, f"h1 {RANDOM}")
     assert texts == [MASK, "h1 [secret] (secret)"]
+
+
+def test_a_list_of_secrets_is_not_called_open_beside_a_secret() -> None:
+    assert as_texts([MASK, "a (secret)"], MASK) == ('["[secret]", "a (secret)"]', MASK)
+    assert as_texts(MASK, {"a": [LATER]}) == (MASK, '{"a": ["[known after up]"]}')
+    rows: list[tuple[Any, str]] = [([MASK, "x"], '["[secret]", "x"]'), ([], "[]"), ({}, "{}"), (1, "1")]
+    for value, text in rows:
+        assert as_texts(value, MASK) == (f"{text} (not secret)", MASK)
 
 
 def test_a_new_file_with_another_secret_is_not_equal_to_the_former_one() -> None:
