@@ -851,9 +851,9 @@ def test_a_common_value_does_not_identify_a_setting(value: str) -> None:
 
 
 def test_a_setting_with_the_text_of_a_mask_explains_no_secret() -> None:
-    def found(before: str | None, after: str, *values: str | None) -> str:
+    def found(before: str | None, after: str, old: str | None, new: str) -> str:
         base = {"pipe:a": (before, 4)} if before else {}
-        location = StackFile("f", base, {"pipe:a": (after, 4)}).find_setting("x", *values, "")
+        location = StackFile("f", base, {"pipe:a": (after, 4)}).find_setting("x", old, new, "")
         return location.key if location else ""
 
     assert found(None, MASK, None, MASK) == found(MASK, MASK, "x", MASK) == ""
