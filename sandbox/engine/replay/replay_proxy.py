@@ -12,14 +12,14 @@ The engine takes no part in this run.
 A third run of a program with secret settings gets other random values for these (other_secrets.py), and
 otherwise the values of the first run: unknown ones stay unknown. So each difference comes from a secret.
 
-If the program makes look-ups that its base does not make, a last run gets all answers of the first one, but
-a failure for these. If the program fails as well, no deployment ends without their answers. Else, each
-difference is what an account would get that does not answer them.
+For each look-up of the program that its base does not make, a further run gets all answers of the first one,
+but a failure for this look-up. If the program then fails as well, no deployment ends without the answer.
+Otherwise, each difference is what an account gets that refuses the look-up.
 """
 
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterable, Set
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -44,7 +44,7 @@ from sandbox.engine.monitor_proxy import (
 from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
 from sandbox.engine.replay.echoes import Echoes
-from sandbox.engine.replay.new_lookups import Lookup, lookup_of
+from sandbox.engine.replay.new_lookups import IF_REFUSED
 from sandbox.engine.replay.other_secrets import (
     OtherHashes,
     OtherSecrets,
@@ -70,13 +70,13 @@ from sandbox.engine.replay.recorded_calls import (
 from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
+from sandbox.summary import PROGRAM_FAILED
 from sandbox.wire.sentinels import INVENTED, UNKNOWN
 from sandbox.wire.values import Path as ValuePath
 from sandbox.wire.values import part_at, show_path
 
 WHEN_KNOWN = "if outputs have other values than those of the review, such as in their `apply`"
 WITH_SECRETS = "if secret settings have other values than the random ones of the review"
-IF_REFUSED = "if an account refuses the new look-ups"
 """The reasons for a difference."""
 
 DECLARES = "{}: the program declares it only {when}, so no policy has judged it"
@@ -85,6 +85,7 @@ LACKS = "the program does not declare it {when}"
 CHANGES = "the program declares something else {when}: {}"
 CALLS = "the program makes this call, or makes it with these arguments, only {when}"
 FAILS = "the program fails {when}: {}"
+NOT_MADE = "the program makes this new look-up in only one of two runs with the same answers"
 MORE = "{} more resources or calls of the program differ {when}"
 """Differences between the two runs."""
 
@@ -119,8 +120,8 @@ URN_PARTS = 4
 class ReplayProxy(CallHandler):
     """A server that answers calls as the run did that has made the `calls`, and notes those that differ.
 
-    It decides the unknown values of the answers, unless the run gets other `secrets` or a failure for each of
-    the `refused` look-ups. `complete` is called when the program says that it has registered all resources.
+    It decides the unknown values of the answers, unless the run gets other `secrets` or a failure for the
+    `refused` look-up. `complete` is called when the program says that it has registered all resources.
     """
 
     def __init__(
@@ -129,13 +130,17 @@ class ReplayProxy(CallHandler):
         counts: CallCounts,
         complete: Callable[[], None],
         secrets: OtherSecrets | None = None,
-        refused: Set[Lookup] = frozenset(),
+        refused: Key | None = None,
     ) -> None:
         super().__init__(counts)
         self._refused = refused
-        # With refused look-ups, no secret has another value, but each answer is that of the first run.
+        self._look_up = calls.lookups[refused].tok if refused else ""
+        self._was_refused = False
+        # With a refused look-up, no secret has another value, but each answer is that of the first run.
         self._secrets = OtherSecrets(()) if refused else secrets
-        self._when = IF_REFUSED if refused else WITH_SECRETS if secrets else WHEN_KNOWN
+        self._when = WITH_SECRETS if secrets else WHEN_KNOWN
+        if refused:
+            self._when = f"{IF_REFUSED} {self._look_up}"
         self.is_completed = False
         self.executed = ""
         """What the program says that it has executed (sandbox/engine/replay/executed_code.py)."""
@@ -154,7 +159,7 @@ class ReplayProxy(CallHandler):
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
         self._other_outputs: set[tuple[str, str, str]] = set()
-        """The same for outputs in a run with refused look-ups.
+        """The same for outputs in a run with a refused look-up.
 
         A program that fails has registered those that it had until then.
         """
@@ -193,9 +198,10 @@ class ReplayProxy(CallHandler):
                 self.executed = message.message
             self._errors += {*error_of(message)} - self._calls.errors
             return b""
-        if name == LOOK_UP and self._refused and lookup_of(sent) in self._refused:
-            return Failure(grpc.StatusCode.UNKNOWN, REFUSED.format(sent.tok))
         key = identify(name, message)
+        if key == self._refused:
+            self._was_refused = True
+            return Failure(grpc.StatusCode.UNKNOWN, REFUSED.format(self._look_up))
         recorded = self._expected.get(key)
         if recorded is None:
             self._note_new(name, message)
@@ -282,11 +288,13 @@ class ReplayProxy(CallHandler):
             self.refuse(leftover)
         if self.is_completed and not error:
             self._differences |= self._other_outputs
+            if self._refused and not self._was_refused:
+                self._note("", self._look_up, NOT_MADE)
             for key in self._declared.keys() - self._seen:
                 self._note(self._declared[key], name_of(self._declared[key]), LACKS)
             errors = self._errors
-        elif self._refused:
-            errors = []  # So does a deployment whose account refuses the look-ups.
+        elif self._was_refused and error == PROGRAM_FAILED:
+            errors = []  # So does a deployment whose account refuses the look-up.
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:
@@ -415,7 +423,7 @@ def serve(
     calls: RecordedCalls,
     complete: Callable[[], None],
     secrets: OtherSecrets | None = None,
-    refused: Set[Lookup] = frozenset(),
+    refused: Key | None = None,
 ) -> Generator[tuple[ReplayProxy, CallRelay]]:
     """Serve each service on a Unix socket, created at its path, with the answers of recorded calls."""
     counts = CallCounts()

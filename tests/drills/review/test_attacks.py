@@ -373,14 +373,19 @@ def test_a_new_look_up_that_an_account_may_refuse_hides_nothing(
     trees: tuple[Path, Path], tmp_path: Path, before: str, names: set[str]
 ) -> None:
     look_up = 'aws.get_region(region="eu-west-1"); cidr = "10.0.0.0/8"\n'
-    program = f"from contextlib import suppress\nimport pulumi_aws as aws\ncidr = {before}{look_up}"
+    # An account that refuses the one look-up may answer the other one.
+    imports = "from contextlib import suppress\nimport pulumi_aws as aws\naws.get_caller_identity()\n"
+    program = f"{imports}cidr = {before}{look_up}"
     (trees[1] / "__main__.py").write_text(program + PROGRAM.replace('"CIDR"', "cidr"))
     done = _review(trees, tmp_path / "out")
     assert done.returncode == bool(names), done.stdout + done.stderr
     report = json.loads((tmp_path / "out" / "review.json").read_text())
     blocking = [finding for finding in report["findings"] if finding["blocks"]]
     assert {finding["name"].removeprefix("resource ") for finding in blocking} == names
-    assert all("if an account refuses the new look-ups" in finding["message"] for finding in blocking)
+    assert all(
+        "if an account refuses the new look-up aws:index/getRegion" in finding["message"]
+        for finding in blocking
+    )
 
 
 def test_an_object_of_another_project_on_the_account_cannot_be_taken_over(

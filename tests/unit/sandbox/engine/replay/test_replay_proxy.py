@@ -12,9 +12,10 @@ from pulumi.runtime.proto import alias_pb2, engine_pb2, language_pb2, resource_p
 
 from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.http2_calls import END
-from sandbox.engine.replay.new_lookups import Lookup, find_new, lookup_of
-from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls
+from sandbox.engine.replay.new_lookups import find_new
+from sandbox.engine.replay.recorded_calls import Failure, Key, RecordedCalls, comparable, identify
 from sandbox.engine.replay.replay_proxy import ReplayProxy
+from sandbox.summary import PROGRAM_FAILED
 from sandbox.wire.sentinels import INVENTED, OUTPUT, SECRET, SIGNATURE, UNKNOWN
 
 SERVICES = {"Log": "pulumirpc.Engine"}
@@ -66,7 +67,7 @@ def record(*more: tuple[str, Any, bytes | Failure], **outcome: Any) -> RecordedC
 class Run:
     """A second run, which sends requests to a proxy."""
 
-    def __init__(self, calls: RecordedCalls, refused: frozenset[Lookup] = frozenset()) -> None:
+    def __init__(self, calls: RecordedCalls, refused: Key | None = None) -> None:
         self.completions = 0
         self.order: list[str] = []
         self.ids: list[str] = []
@@ -531,11 +532,15 @@ def test_a_difference_has_few_rows() -> None:
     assert last == ("", "", "10 more resources or calls of the program differ")
 
 
+def key_of(message: Any) -> Key:
+    return identify("Invoke", comparable(message))
+
+
 def without_answer(*more: tuple[str, Any, bytes | Failure]) -> Run:
     """Return a run whose account refuses a look-up that the first run has made beside another one."""
     response = resource_pb2.ResourceInvokeResponse().SerializeToString()
     calls = record(("Invoke", LOOK_UP, response), ("Invoke", OTHER_LOOK_UP, response), *more)
-    return Run(calls, refused=frozenset({(LOOK_UP.tok, "{}")}))
+    return Run(calls, refused=key_of(LOOK_UP))
 
 
 def test_a_program_that_fails_without_a_new_look_up_differs_in_nothing() -> None:
@@ -544,7 +549,7 @@ def test_a_program_that_fails_without_a_new_look_up_differs_in_nothing() -> None
     assert run.send("Invoke", OTHER_LOOK_UP) == b""
     run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="no such region"))
     run.send("RegisterResourceOutputs", outputs())
-    assert run.end("the program under review has failed") == []
+    assert run.end(PROGRAM_FAILED) == []
 
 
 def test_a_program_that_goes_on_without_a_new_look_up_differs_in_what_it_declares_then() -> None:
@@ -555,39 +560,66 @@ def test_a_program_that_goes_on_without_a_new_look_up_differs_in_what_it_declare
     assert response.object[METRICS] == UNKNOWN
     run.send("RegisterResource", vpc("fallback"))
     run.send("RegisterResourceOutputs", outputs(a=2))
-    differences = {
-        (f"{STACK.rpartition('::')[0].rpartition('::')[0]}::aws:ec2/vpc:Vpc::fallback", "fallback"),
-        (VPC, "main"),
-        (STACK, "a-dev"),
-    }
-    assert {(urn, name) for urn, name, _ in run.end()} == differences
+    assert {name for _, name, _ in run.end()} == {"fallback", "main", "a-dev"}
 
 
 def test_what_a_program_declares_before_it_fails_without_a_new_look_up_differs() -> None:
     run = without_answer()
     run.send("Invoke", LOOK_UP)
     run.send("RegisterResource", vpc(object=struct(cidrBlock="0.0.0.0/0")))
-    [(urn, _, reason)] = run.end("the program under review has failed")
+    [(urn, _, reason)] = run.end(PROGRAM_FAILED)
     assert (urn, reason) == (VPC, "the program declares something else")
 
 
 @pytest.mark.parametrize(
-    ("known", "new"), [(None, {"a", "b"}), ([], {"a", "b"}), (["a 1"], {"b"}), (["a 2", "b 1"], {"a"})]
+    ("makes", "error", "reason"),
+    [
+        (False, PROGRAM_FAILED, "the program fails"),
+        (True, "its process has ended", "the program fails"),
+        (False, "", "the program makes this new look-up in only one of two runs with the same answers"),
+    ],
+)
+def test_a_run_that_fails_otherwise_or_does_not_make_the_look_up_differs(
+    makes: bool, error: str, reason: str
+) -> None:
+    run = without_answer()
+    run.send("RegisterResource", vpc())
+    if makes:
+        run.send("Invoke", LOOK_UP)
+    assert [text for *_, text in run.end(error)] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "new"),
+    [
+        (["a 1", "b 1", "b 1"], None, {"a", "b"}),
+        (["a 1", "b 1"], [], {"a", "b"}),
+        (["a 1", "b 1"], ["a 1"], {"b"}),
+        (["a 1", "b 1"], ["a 2", "b 1"], {"a"}),
+        (["a 1", "a 2", "b 1"], ["a 1", "b 1"], {"a"}),
+        # The engine has changed its arguments, so no row has them.
+        (["b 1"], ["a 1", "b 1"], {"a"}),
+    ],
 )
 def test_a_look_up_is_new_unless_the_base_makes_it_with_equal_settings(
-    tmp_path: Path, known: list[str] | None, new: set[str]
+    tmp_path: Path, own: list[str], known: list[str] | None, new: set[str]
 ) -> None:
-    files = tmp_path / "own", tmp_path / "known"
-    for file, lookups in zip(files, (["a 1", "b 1", "b 1"], known), strict=True):
+    for name, lookups in (("own", own), ("known", known)):
         rows: list[dict[str, Any]] = [
-            {"lookup": name, "args": {"x": 1, "b": [None]}, "settings": settings, "answer": []}
-            for name, settings in map(str.split, lookups or ())
+            {"lookup": token, "args": {"x": 1, "b": [None]}, "settings": settings, "answer": []}
+            for token, settings in map(str.split, lookups or ())
         ]
         if lookups is not None:
-            file.write_text("".join(f"{json.dumps(row)}\n" for row in ({"secrets": VPC}, *rows)))
-    lookups_of_head = find_new(files[0], files[1])
-    assert lookups_of_head == {(name, '{"b": [null], "x": 1}') for name in new}
-    arguments = struct(b=[None], x=1)
-    assert {
-        lookup_of(resource_pb2.ResourceInvokeRequest(tok=name, args=arguments)) for name in new
-    } == lookups_of_head
+            (tmp_path / name).write_text("".join(f"{json.dumps(row)}\n" for row in ({"secrets": VPC}, *rows)))
+    requests = {
+        token: resource_pb2.ResourceInvokeRequest(tok=token, args=struct(b=[None], x=1)) for token in "abc"
+    }
+    calls = record(("Invoke", requests["a"], b""), ("Invoke", requests["b"], b""))
+    calls.add("Invoke", requests["c"], Failure(grpc.StatusCode.UNKNOWN, "no such zone"))
+    assert find_new(calls, tmp_path / "own", tmp_path / "known") == [key_of(requests[x]) for x in sorted(new)]
+
+
+def test_a_look_up_with_an_unknown_argument_is_new(tmp_path: Path) -> None:
+    request = resource_pb2.ResourceInvokeRequest(tok="a", args=struct(x=UNKNOWN))
+    calls = record(("Invoke", request, b""))
+    assert find_new(calls, tmp_path / "own", None) == [key_of(request)]
