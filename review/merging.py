@@ -65,7 +65,23 @@ class Merging:
             first = group[0]
             change = self._replacing[first.stacks[0]] if len(group) > 1 else self._mark
             merged: ItemT = _change_texts(first, change)
+            if isinstance(merged, Change):
+                merged = replace(merged, properties=self._with_all_values(merged, group))
             yield replace(merged, stacks=[item.stacks[0] for item in group])
+
+    def _with_all_values(self, merged: Change, group: Sequence[model.Item]) -> list[Property]:
+        """Return the properties of a change, with the values of each stack that were not compared."""
+        changes = [item for item in group if isinstance(item, Change)]
+        properties: list[Property] = []
+        for index, shown in enumerate(merged.properties):
+            for side in ("before", "after"):
+                values = {item.stacks[0]: getattr(item.properties[index], side) for item in changes}
+                if _comparable_property(shown) != shown and len({*values.values()}) > 1:
+                    texts = {stack: "(absent)" if value is None else value for stack, value in values.items()}
+                    text = ", ".join(f"{stack}: {value}" for stack, value in texts.items())
+                    shown = replace(shown, **{side: self._mark(text)})
+            properties.append(shown)
+        return properties
 
     def _mark(self, text: str) -> str:
         return _mark_placeholders(self._mask(text))

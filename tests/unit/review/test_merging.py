@@ -102,6 +102,20 @@ def test_folded_properties_are_merged_if_their_values_are_equal_or_say_nothing()
     assert pair(LATER, "*:*", "follows from note") == apart
 
 
+def test_an_entry_of_several_stacks_has_the_values_of_each_that_were_not_compared() -> None:
+    [both] = merged(change("dev", "0a" * 16, CHECKSUMS), change("prod", "0b" * 16, CHECKSUMS))
+    [checksum] = both.properties
+    assert (checksum.before, checksum.after) == ("s3:GetObject", f"dev: {'0a' * 16}, prod: {'0b' * 16}")
+    later = [
+        replace(
+            item, properties=[replace(item.properties[0], before=before, after=LATER, folded="known later")]
+        )
+        for item, before in ((change("dev", ""), "a"), (change("prod", ""), None))
+    ]
+    [both] = merged(*later)
+    assert (both.properties[0].before, both.properties[0].after) == ("dev: a, prod: (absent)", LATER)
+
+
 def test_the_account_is_that_of_the_base_and_only_a_new_stack_has_that_of_the_head() -> None:
     def account(base: SettingValues, head: SettingValues) -> str:
         return StackFile("", base, head).account
