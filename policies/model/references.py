@@ -15,9 +15,12 @@ def is_determined(value: Value) -> bool:
 def referents(source: Resource, value: Value, targets: Iterable[Resource], *keys: str) -> list[Resource]:
     """Return the targets that a property of `source` names by one of their properties `keys`.
 
-    A dependency counts only while the value, or all these properties of a target, are unknown. A program can
-    derive any text from the name of a resource, so a known value is compared, whatever it depends on. An
-    unknown one may be of each dependency.
+    A dependency counts only while the value is unknown, which may then be of each dependency. A program can
+    derive any text from the name of a resource, so a known value is compared, whatever it depends on.
+
+    Each target of AWS has a name or an ARN as soon as it exists, so a text that is known before is another
+    one's. The providers of a review do not repeat the IDs of other services in the outputs; for such a target
+    without any of these properties, a dependency counts.
     """
     depends = source.property_dependencies.get(top_level(value), ())
     if not is_determined(value):
@@ -37,4 +40,4 @@ def _has(target: Resource, text: str, keys: Iterable[str], depends: bool) -> boo
         # Not every provider repeats the ID in the outputs. The ARN ends with it, behind `/` or `:`, or is
         # the ID (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
         return text == arn or arn.endswith((f"/{text}", f":{text}"))
-    return text in texts if texts else depends
+    return text in texts if texts or target.type.startswith("aws:") else depends

@@ -8,7 +8,7 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidatio
 from pulumi_policy.secret import Secret
 
 from policies.engine.rule import Resource, Stack
-from policies.model.property_marks import INVENTED, SECRET, SIGNATURE, UNKNOWN, from_plain, read
+from policies.model.property_marks import INVENTED, SECRET, SIGNATURE, from_plain, read
 from policies.model.property_values import Value
 from policies.model.providers import PROVIDERS
 
@@ -45,14 +45,13 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
     A preview sends no properties for an object of a cluster that does not exist yet. A provider adds blocks
     that the program did not write, such as the computed `versioning` of a bucket. Therefore the result has
     all inputs, and only those outputs that are strings, such as ids and ARNs. Invented outputs are left out.
+    Outputs that the program marks as secret (`additional_secret_outputs`) stay, with their mark.
     """
     props = read(resource.properties)
     if inputs is not None:
-        known = {key: value for key, value in inputs.items() if value is not UNKNOWN or key not in props}
+        known = {key: value for key, value in inputs.items() if Value(value).known or key not in props}
         props = {
-            key: value
-            for key, value in props.items()
-            if key in inputs or (isinstance(value, str) and not value.startswith(INVENTED))
+            key: value for key, value in props.items() if key in inputs or _is_text(Value(value))
         } | known
     return Resource(
         type=resource.type,
@@ -71,6 +70,12 @@ def of_stack(resource: analyzer_pb2.AnalyzerResource, inputs: Mapping[str, Any] 
             key: tuple(dependencies.urns) for key, dependencies in resource.propertyDependencies.items()
         },
     )
+
+
+def _is_text(output: Value) -> bool:
+    """Return True for an output that is a string which a provider, not a review, has given."""
+    text = output.text() if output.known else None
+    return text is not None and not text.startswith(INVENTED)
 
 
 def of_arguments(args: ResourceValidationArgs) -> Resource:

@@ -2,7 +2,7 @@
 
 from policies.model.property_marks import INVENTED
 from policies.model.references import referents, top_level
-from tests.support.policies.pytest_fixtures import UNKNOWN, resource
+from tests.support.policies.pytest_fixtures import UNKNOWN, resource, secret
 
 VAULT = "aws:backup/vault:Vault"
 LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
@@ -29,11 +29,28 @@ def test_an_unknown_or_invented_value_names_what_it_depends_on() -> None:
         assert _names(value, COPIES.urn, SCRATCH.urn) == ["copies", "scratch"]
 
 
-def test_a_dependency_counts_for_a_target_without_a_known_name() -> None:
+def test_a_dependency_counts_for_a_target_whose_provider_repeats_no_id() -> None:
+    zone, other = (resource("cloudflare:index/zone:Zone", {}, name) for name in ("zone", "other"))
+    kind, sources = "cloudflare:index/zoneSetting:ZoneSetting", {"zoneId": (zone.urn,)}
+    setting = resource(kind, {"zoneId": "z"}, property_dependencies=sources)
+    assert referents(setting, setting["zoneId"], (zone, other), "id") == [zone]
+
+
+def test_a_known_value_names_no_resource_of_aws_that_does_not_exist_yet() -> None:
     lock = resource(LOCK, {"backupVaultName": "a"}, property_dependencies={"backupVaultName": (COPIES.urn,)})
-    bare = resource(VAULT, {}, "copies")
-    assert referents(lock, lock["backupVaultName"], (bare,), "name", "id") == [bare]
-    assert referents(lock, lock["backupVaultName"], (resource(VAULT, {}, "b"),), "name", "id") == []
+    for properties in ({}, {"name": UNKNOWN, "arn": UNKNOWN}, {"arn": secret(UNKNOWN)}):
+        bare = resource(VAULT, properties, "copies")
+        assert referents(lock, lock["backupVaultName"], (bare,), "name", "id") == []
+
+
+def test_secret_names_and_arns_are_compared() -> None:
+    arn = "arn:aws:ec2:ap-northeast-1:1:vpc/vpc-1"
+    for properties in ({"arn": secret(arn)}, {"id": secret("vpc-1")}):
+        vpc = resource("aws:ec2/vpc:Vpc", properties, "net")
+        for own, named in (("vpc-1", [vpc]), (secret("vpc-1"), [vpc]), ("vpc-2", [])):
+            sources = {"vpcId": (vpc.urn,)}
+            log = resource("aws:ec2/flowLog:FlowLog", {"vpcId": own}, property_dependencies=sources)
+            assert referents(log, log["vpcId"], (vpc,), "id") == named
 
 
 def test_the_id_at_the_end_of_an_arn_is_compared_if_the_outputs_have_none() -> None:

@@ -10,9 +10,10 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from pulumi_policy.secret import Secret, secrets_preserving_proxy
 
 from policies.model import resources
-from policies.model.property_marks import INVENTED, UNKNOWN
+from policies.model.property_marks import INVENTED, UNKNOWN, SecretValue
 from sandbox.wire import sentinels
 from tests.support.policies.pytest_fixtures import UNKNOWN as SENTINEL
+from tests.support.policies.pytest_fixtures import secret
 
 
 def analyzed(**properties: Any) -> analyzer_pb2.AnalyzerResource:
@@ -40,9 +41,22 @@ def test_an_output_that_a_review_invents_is_left_out() -> None:
     assert resource["name"].text() == f"{INVENTED}-x"
 
 
+def test_an_output_that_the_program_marks_as_secret_stays_and_is_not_shown() -> None:
+    hidden = analyzed(
+        arn=secret("arn:1"),
+        later=secret(SENTINEL),
+        invented=secret(f"{INVENTED}-x"),
+        block=secret({"enabled": False}),
+    )
+    resource = resources.of_stack(hidden, {})
+    assert (resource["arn"].text(), resource["arn"].shown()) == ("arn:1", "[secret]")
+    assert all(resource[name].absent for name in ("later", "invented", "block"))
+
+
 def test_an_output_replaces_an_unknown_input() -> None:
-    resource = resources.of_stack(analyzed(bucket="backups"), {"bucket": UNKNOWN})
-    assert resource["bucket"].text() == "backups"
+    for unknown in (UNKNOWN, SecretValue(UNKNOWN)):
+        resource = resources.of_stack(analyzed(bucket="backups"), {"bucket": unknown})
+        assert resource["bucket"].text() == "backups"
 
 
 def test_without_inputs_a_stacks_resource_has_all_outputs() -> None:
