@@ -13,8 +13,8 @@ A third run of a program with secret settings gets other random values for these
 otherwise the values of the first run: unknown ones stay unknown. So each difference comes from a secret.
 
 For each look-up of the program that its base does not make, a further run gets all answers of the first one,
-but a failure for this look-up. If the program then fails as well, no deployment ends without the answer.
-Otherwise, each difference is what an account gets that refuses the look-up.
+but a failure for this look-up. If the program then fails by it, no deployment ends without the answer. A
+program that goes on may declare something else if an account refuses this look-up, or several.
 """
 
 import threading
@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, cast
 
 import grpc
@@ -85,12 +86,16 @@ LACKS = "the program does not declare it {when}"
 CHANGES = "the program declares something else {when}: {}"
 CALLS = "the program makes this call, or makes it with these arguments, only {when}"
 FAILS = "the program fails {when}: {}"
+GOES_ON = "the program goes on {when}: it does not need the answer"
 NOT_MADE = "the program makes this new look-up in only one of two runs with the same answers"
 MORE = "{} more resources or calls of the program differ {when}"
 """Differences between the two runs."""
 
-REFUSED = "invocation of {} returned an error: no such object, or no permission"
-"""Failure of a look-up that an account may refuse."""
+REFUSED = "invocation of {} returned an error: no such object, or no permission ({})"
+"""Failure of a look-up that an account may refuse, with a text that no other error has."""
+
+REFUSAL_BYTES = 8
+"""Number of random bytes in the text of a failure."""
 
 UNDECIDED, OF_SECRETS = "undecided", "computed"
 """Keys of the rows with the name of a thing that differs, by the reason."""
@@ -135,6 +140,7 @@ class ReplayProxy(CallHandler):
         super().__init__(counts)
         self._refused = refused
         self._look_up = calls.lookups[refused].tok if refused else ""
+        self._refusal = REFUSED.format(self._look_up, token_hex(REFUSAL_BYTES))
         self._was_refused = False
         # With a refused look-up, no secret has another value, but each answer is that of the first run.
         self._secrets = OtherSecrets(()) if refused else secrets
@@ -201,7 +207,7 @@ class ReplayProxy(CallHandler):
         key = identify(name, message)
         if key == self._refused:
             self._was_refused = True
-            return Failure(grpc.StatusCode.UNKNOWN, REFUSED.format(self._look_up))
+            return Failure(grpc.StatusCode.UNKNOWN, self._refusal)
         recorded = self._expected.get(key)
         if recorded is None:
             self._note_new(name, message)
@@ -288,13 +294,13 @@ class ReplayProxy(CallHandler):
             self.refuse(leftover)
         if self.is_completed and not error:
             self._differences |= self._other_outputs
-            if self._refused and not self._was_refused:
-                self._note("", self._look_up, NOT_MADE)
+            if self._refused:
+                self._note("", self._look_up, GOES_ON if self._was_refused else NOT_MADE)
             for key in self._declared.keys() - self._seen:
                 self._note(self._declared[key], name_of(self._declared[key]), LACKS)
             errors = self._errors
-        elif self._was_refused and error == PROGRAM_FAILED:
-            errors = []  # So does a deployment whose account refuses the look-up.
+        elif error == PROGRAM_FAILED and any(self._refusal in text for text in self._errors):
+            errors = []  # A deployment whose account refuses the look-up fails by it, too.
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:

@@ -86,6 +86,11 @@ class Run:
         response |= {"ReadResource": resource_pb2.ReadResourceResponse}
         return response[name].FromString(outcome) if name in response else outcome
 
+    def fail_by(self, failure: Failure) -> None:
+        """Log the error of a program that does not catch this failure."""
+        message = f"Traceback:\n  …\nException: {failure.details}\n"
+        self.send("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message=message))
+
     def end(self, error: str = "", *leftovers: str) -> list[tuple[str, str, str]]:
         """End the program, and return the differences."""
         if not error:
@@ -545,9 +550,10 @@ def without_answer(*more: tuple[str, Any, bytes | Failure]) -> Run:
 
 def test_a_program_that_fails_without_a_new_look_up_differs_in_nothing() -> None:
     run = without_answer(("RegisterResourceOutputs", outputs(a=1), b""))
-    assert run.send("Invoke", LOOK_UP).code == grpc.StatusCode.UNKNOWN
+    failure = run.send("Invoke", LOOK_UP)
+    assert failure.code == grpc.StatusCode.UNKNOWN
     assert run.send("Invoke", OTHER_LOOK_UP) == b""
-    run.send("Log", engine_pb2.LogRequest(severity=engine_pb2.ERROR, message="no such region"))
+    run.fail_by(failure)
     run.send("RegisterResourceOutputs", outputs())
     assert run.end(PROGRAM_FAILED) == []
 
@@ -560,12 +566,20 @@ def test_a_program_that_goes_on_without_a_new_look_up_differs_in_what_it_declare
     assert response.object[METRICS] == UNKNOWN
     run.send("RegisterResource", vpc("fallback"))
     run.send("RegisterResourceOutputs", outputs(a=2))
-    assert {name for _, name, _ in run.end()} == {"fallback", "main", "a-dev"}
+    assert {name for _, name, _ in run.end()} == {LOOK_UP.tok, "fallback", "main", "a-dev"}
+
+
+def test_a_program_that_goes_on_without_a_new_look_up_differs_even_if_it_declares_the_same() -> None:
+    """An account may refuse several look-ups, each of which has the answer that the program needs."""
+    run = without_answer()
+    run.send("Invoke", LOOK_UP)
+    run.send("RegisterResource", vpc())
+    assert run.end() == [("", LOOK_UP.tok, "the program goes on")]
 
 
 def test_what_a_program_declares_before_it_fails_without_a_new_look_up_differs() -> None:
     run = without_answer()
-    run.send("Invoke", LOOK_UP)
+    run.fail_by(run.send("Invoke", LOOK_UP))
     run.send("RegisterResource", vpc(object=struct(cidrBlock="0.0.0.0/0")))
     [(urn, _, reason)] = run.end(PROGRAM_FAILED)
     assert (urn, reason) == (VPC, "the program declares something else")
@@ -576,6 +590,7 @@ def test_what_a_program_declares_before_it_fails_without_a_new_look_up_differs()
     [
         (False, PROGRAM_FAILED, "the program fails"),
         (True, "its process has ended", "the program fails"),
+        (True, PROGRAM_FAILED, "the program fails"),  # by something else
         (False, "", "the program makes this new look-up in only one of two runs with the same answers"),
     ],
 )
