@@ -77,7 +77,9 @@ class Merging:
             for side in ("before", "after"):
                 values = {item.stacks[0]: getattr(item.properties[index], side) for item in changes}
                 if _comparable_property(shown) != shown and len({*values.values()}) > 1:
-                    texts = {stack: "(absent)" if value is None else value for stack, value in values.items()}
+                    texts = {
+                        stack: model.ABSENT if value is None else value for stack, value in values.items()
+                    }
                     text = ", ".join(f"{stack}: {value}" for stack, value in texts.items())
                     shown = replace(shown, **{side: self._mark(text)})
             properties.append(shown)

@@ -31,6 +31,9 @@ SECRET_REMARK = re.compile(r" \((?:not )?secret\)\Z")
 LENGTH_NOTE = re.compile(r"\((?=(?:\\u200b)*[\d,]+ characters(?:, [\d,]+ more of them differ)?\)\Z)")
 """Pattern of the start of the note at the end of a shortened value, with marks in it or none."""
 
+ABSENT = "(absent)"
+"""Text in place of a value that a side lacks."""
+
 LINE_BREAK, TAB, SPACE = "⏎⇥·"
 
 
@@ -359,7 +362,7 @@ def shorten(text: str | None, other: str | None) -> str:
     that are not shown. If a text that is not shortened ends like this itself, it has the escape of a mark.
     """
     if text is None:
-        return "(absent)"
+        return ABSENT
     if len(text) > LONG_VALUE and (remark := SECRET_REMARK.search(text)):
         return f"{shorten(text[: remark.start()], other)}{remark[0]}"
     if len(text) > LONG_VALUE:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from review.model import Finding, shorten
+from review.model import ABSENT, Finding, shorten
 from review.plain_data import PATH_STEP, as_text
 from review.stacks.engine_run import Step
 from review.stacks.properties import find_parts
@@ -89,7 +89,7 @@ def _value(
     if not stack.old or (path and not all(sides)):
         return None
     if path:
-        texts = [as_text(value_at_common(side.declared, path)) or "(absent)" for side in sides if side]
+        texts = [as_text(value_at_common(side.declared, path)) or ABSENT for side in sides if side]
     else:
         texts = ["present" if side else "absent" for side in sides]
     if any(LATER in text for text in texts):

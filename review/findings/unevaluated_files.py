@@ -130,7 +130,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         if path.is_symlink() and _link(path) != _link(base / file):
             message = (
                 f"the pull request makes this path a link to {link_target(path)!r}; whatever reads or writes "
-                "this path, reads or writes the link's target, and the review does not evaluate this"
+                "this path reads or writes the link's target, and the review does not evaluate this"
             )
             yield from (weakened(stack, f"{file}", message) for stack in stacks)
             continue

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from review.model import (
+    ABSENT,
     COUNTS,
     NEW,
     OF_THE_BASE,
@@ -137,7 +138,7 @@ def _break_line(line: str) -> Iterator[str]:
 
 def page_value(text: str | None) -> str:
     """Return a value for the page: whole, with the signs of the other formats and in its own lines."""
-    return "(absent)" if text is None else show_lines(text) or EMPTY
+    return ABSENT if text is None else show_lines(text) or EMPTY
 
 
 def urgent_first(properties: Iterable[Property]) -> list[Property]:
@@ -216,7 +217,10 @@ def estimate(costs: StackCosts) -> str:
 
 
 def riskiest(report: Report) -> Finding | None:
-    """Return the finding that a reviewer has to see first: one that blocks, with the most dependents."""
+    """Return the finding that a reviewer has to see first: one that blocks, with the most dependents.
+
+    Those of the pull request's own policies come last.
+    """
     at_risk = [item for item in report.findings if item.blocks or (item.dependents and item.status == NEW)]
     return max(at_risk, key=lambda item: (not item.from_head, item.blocks, *_danger(item)), default=None)
 

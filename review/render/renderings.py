@@ -58,8 +58,8 @@ OPEN_SECTIONS = ("Verdict", "Notes", "Settings", *BEFORE_CHANGES, OWN_POLICIES)
 URGENT_SECTIONS = (BEFORE_CHANGES, ("Changes",), OPEN_SECTIONS)
 """Sections of a comment, in the order in which each may take half of the room that is left.
 
-So a program cannot displace its changes with findings that do not block, notes or settings, nor with those
-of its own policies.
+So a program cannot displace its changes with findings that do not block, notes or settings, nor with
+findings of the pull request's own policies.
 """
 
 UNFOLDING_ORDER = (*URGENT_SECTIONS, ("Cost", *AFTER_CHANGES, "Drawing"))

@@ -70,7 +70,7 @@ class Session:
     program_other_secrets: Path | None = None
     """The same for a run with other random values of secret settings."""
     known_lookups: Path | None = None
-    """The file with the look-ups of the base. With others, the program runs once more, and these fail."""
+    """The file with the look-ups of the base. The program runs once more for each other one, which fails."""
     recorded_files: Sequence[str] = ()
     """The files of which the second run records what it executes."""
     identity: Identity = field(default_factory=Identity)

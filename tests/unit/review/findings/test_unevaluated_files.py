@@ -295,7 +295,7 @@ def test_a_new_or_changed_link_is_a_finding_wherever_it_is(
             (tmp_path / side / link).symlink_to(target)
     findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
     message = (
-        f"{link}: the pull request makes this path a link to {after!r}; whatever reads or writes this path, "
+        f"{link}: the pull request makes this path a link to {after!r}; whatever reads or writes this path "
         "reads or writes the link's target, and the review does not evaluate this"
     )
     assert [finding.message for finding in findings] == ([message] if is_found else [])
