@@ -43,6 +43,11 @@ MOST_REMEMBERED, LARGEST_REMEMBERED = 64, 100_000
 A review reads each stack file several times. Parsed content takes a hundred times as much memory.
 """
 
+LARGEST = 2**20
+"""Largest number of characters of a file. A stack file has some thousands, and the parsed content of a much
+larger one would take gigabytes of memory.
+"""
+
 PLAIN_TAGS = (STRING, NULL, "tag:yaml.org,2002:bool")
 """The tags of the scalars in plain YAML."""
 
@@ -88,8 +93,8 @@ class _Dumper(yaml.Dumper):
 def read(file: Path) -> Tree:
     """Return the top-level mapping of a YAML file.
 
-    Raise CommandError if the file is missing, is not YAML, has no such mapping, or has parts that the engine
-    may read differently.
+    Raise CommandError if the file is missing, is too large, is not YAML, has no such mapping, or has parts
+    that the engine may read differently.
     """
     try:
         text = file.read_bytes().decode()
@@ -97,6 +102,8 @@ def read(file: Path) -> Tree:
         raise CommandError(f"{file} is missing.") from None
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not YAML: {error}") from None
+    if len(text) > LARGEST:
+        raise CommandError(f"{file} has {len(text):,} characters. At most {LARGEST:,} are allowed.")
     return members((_parse if len(text) > LARGEST_REMEMBERED else _remembered)(file, text))
 
 

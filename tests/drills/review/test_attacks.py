@@ -514,7 +514,7 @@ def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
 
 def test_a_new_secret_setting_in_a_large_stack_file_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
     settings = (trees[1] / "Pulumi.dev.yaml").read_text()
-    settings += "  attack:ranges:\n    secure: v1:aaaa\n" + f"# {'x' * 2**20}\n" * 5
+    settings += "  attack:ranges:\n    secure: v1:aaaa\n" + f"# {'x' * 2**17}\n" * 7
     (trees[1] / "Pulumi.dev.yaml").write_text(settings)
     done = _review(trees, tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr

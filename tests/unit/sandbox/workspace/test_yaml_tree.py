@@ -9,7 +9,7 @@ import yaml
 
 from sandbox.errors import CommandError
 from sandbox.workspace.stacks import projects
-from sandbox.workspace.yaml_tree import mapping, parse_plain, read, serialize
+from sandbox.workspace.yaml_tree import LARGEST, mapping, parse_plain, read, serialize
 from tests.support.stacks import ROOT
 
 FILES = [
@@ -71,6 +71,13 @@ def test_aliases_of_aliases_are_refused_without_a_visit_of_all_values(levels: in
     lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
     file.write_text("\n".join(["a0: &a0 [z]", *lines]))
     with pytest.raises(CommandError, match="its aliases stand for more than 100,000 values"):
+        read(file)
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(f"a: b\n# {'x' * LARGEST}\n")
+    with pytest.raises(CommandError, match=r"dev\.yaml has 1,048,584 characters\. At most 1,048,576 are"):
         read(file)
 
 
