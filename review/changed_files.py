@@ -77,7 +77,7 @@ of waivers.
 LEVELS = "policies/config"
 """Folder of the files of levels (review/findings/guard_findings.py)."""
 
-OF_NO_PROGRAM = "no program that the review evaluates has it, and a tool may read it"
+OF_NO_PROGRAM = "no program that the review evaluates has it in base and head, and a tool may read it"
 
 OF_THE_PACK = "it may decide what the policies and later reviews find"
 
@@ -188,7 +188,10 @@ def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> l
             own = project / "Pulumi.yaml", project / f"Pulumi.{label}.yaml"
             changed.difference_update(file.relative_to(tree) for file in own)
     in_base = _program_files(base, stacks) if changed else set[Path]()
-    changed -= in_base
+    if of_programs := changed & in_base:
+        # A program may import a module by a function, which no statement of the head shows.
+        kept = _program_files(head, stacks)
+        changed -= {file for file in of_programs if file in kept or not os.path.lexists(head / file)}
     if new := {file for file in changed if not os.path.lexists(base / file)}:
         # The head may have an import that its program never executes. This makes neither a module of the base
         # a part of the program, nor a new file that a command of the base would import, nor one in a folder

@@ -72,7 +72,7 @@ def run(trees: Trees) -> list[str]:
 
 def test_files_that_a_deployment_runs_come_first(trees: Trees) -> None:
     assert outside(["dev"], trees) == []
-    for name in FILES:
+    for name in FILES.keys() - {"__main__.py"}:
         (trees[1] / name).write_text("# another content")
     (trees[0] / "unused" / "module.py").unlink()
     assert run(trees) == [
@@ -109,13 +109,29 @@ def test_a_document_has_no_effect_only_where_the_base_has_it(trees: Trees) -> No
 
 
 def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
-    (trees[1] / "__main__.py").write_text("import shop.new.part")
+    (trees[1] / "__main__.py").write_text("import shop.api, shop.new.part")
     (trees[1] / "shop" / "new" / "files").mkdir(parents=True)
     (trees[1] / "shop" / "new" / "part.py").write_text("VALUE = 1")
     (trees[1] / "shop" / "new" / "files" / "part.sql").write_text("SELECT 1")
     (trees[1] / "shop" / "api.py").write_text("not Python")
     (trees[1] / "shop" / "files" / "api.sql").unlink()
     assert outside(["dev"], trees) == []
+
+
+def test_a_changed_module_that_the_head_no_longer_imports_by_a_statement_counts(trees: Trees) -> None:
+    for tree in trees:
+        (tree / "__main__.py").write_text("import shop.api, shop.names, shop.sizes")
+        for name in ("names", "sizes"):
+            (tree / "shop" / f"{name}.py").write_text("")
+    (trees[1] / "__main__.py").write_text("import shop.api\n__import__('shop.' + 'names')")
+    (trees[1] / "shop" / "names.py").write_text("NAME = 1")
+    (trees[1] / "shop" / "sizes.py").unlink()
+    (trees[1] / "shop" / "files" / "api.sql").write_text("SELECT 2")
+    assert run(trees) == []
+    assert outside(["dev"], trees) == ["shop/names.py"]
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert [finding.name for finding in report.findings] == ["shop/names.py"]
+    assert report.code == 1
 
 
 def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees) -> None:
@@ -293,8 +309,8 @@ def test_a_file_that_no_program_has_is_a_finding(trees: Trees) -> None:
         (trees[1] / name).write_text("another content")
     report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
     assert {finding.message for finding in report.findings} == {
-        f"{name}: the pull request adds this file; no program that the review evaluates has it, and a tool "
-        "may read it"
+        f"{name}: the pull request adds this file; no program that the review evaluates has it in base and "
+        "head, and a tool may read it"
         for name in names
     }
     assert report.code == 1
