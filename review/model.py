@@ -366,7 +366,7 @@ def shorten(text: str | None, other: str | None) -> str:
     if len(text) > LONG_VALUE and (remark := SECRET_REMARK.search(text)):
         return f"{shorten(text[: remark.start()], other)}{remark[0]}"
     if len(text) > LONG_VALUE:
-        windows, more = _windows(text, differing_runs(text, other or ""))
+        windows, more = _windows(text, differing_runs(text, SECRET_REMARK.sub("", other or "")))
         parts = [text[start:end] for start, end in windows]
         ends = ("… " if windows[0][0] else ""), (" …" if windows[-1][1] < len(text) else "")
         hidden = f", {more:,} more of them differ" if more else ""
