@@ -13,6 +13,7 @@ from review.code_not_run.executed_parts import find_changed
 from review.code_not_run.unexecuted_parts import Unexecuted, find_unexecuted
 from review.jail.regular_files import read_bytes
 from review.model import DECLARES, Finding, SourceLocation, show_spaces
+from review.programs.encodings import is_utf8
 from review.programs.imports import program_files
 from review.project_selection import Trees
 from review.stacks.stack import Stack
@@ -36,7 +37,7 @@ READ_IT = "Read this code: the report does not show what it declares in a deploy
 
 @dataclass(frozen=True)
 class _File:
-    """A Python file of a tree; without a module if nobody can read it."""
+    """A Python file of a tree; without a module if nobody can read it, or if its lines are not its text's."""
 
     module: ast.Module | None
     lines: Sequence[str]
@@ -145,8 +146,9 @@ def _read(path: Path) -> _File | None:
         return None
     with suppress(MemoryError, RecursionError, SyntaxError, ValueError):
         module = ast.parse(content)
-        # A form feed or U+2028 is a part of a line.
-        return _File(module, decode_source(content).split("\n"))
+        if is_utf8(content):
+            # A form feed or U+2028 is a part of a line.
+            return _File(module, decode_source(content).split("\n"))
     return _File(None, ())
 
 

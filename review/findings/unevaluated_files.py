@@ -14,6 +14,8 @@ from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
+from review.programs.encodings import is_utf8
+from review.programs.file_states import find_differing
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
 from sandbox.workspace.canonical_lines import line_objection
@@ -147,6 +149,18 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             )
         elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
+    yield from _other_encodings(stacks, base, head)
+
+
+def _other_encodings(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each changed module of the head that Python does not decode as UTF-8."""
+    message = (
+        "the pull request changes this module, whose encoding is not UTF-8; Python may run other code than "
+        "editors and GitHub show"
+    )
+    for file in sorted(find_differing(base, head)):
+        if file.suffix.casefold() == ".py" and not is_utf8(_content(head / file) or b""):
+            yield from (weakened(stack, f"{file}", message) for stack in stacks)
 
 
 def _is_one_of(names: Iterable[str], path: Path) -> bool:

@@ -446,3 +446,17 @@ def test_changed_python_files_are_recorded_without_links(trees: tuple[Path, Path
 def test_lines_are_those_of_python(review: Review, trees: tuple[Path, Path]) -> None:
     [finding] = review("", "a = 1 \x0c\nb = '\u2028\x85'\nif no():\n    declare('é', 1 if yes() else 2)")
     assert finding.message == "__main__.py:6 did not run in this review: declare('é', 1 if yes() else 2)"
+
+
+def test_a_file_whose_lines_are_not_those_of_its_text_is_named(
+    review: Review, trees: tuple[Path, Path]
+) -> None:
+    [finding] = review("", "if no():\n    declare(1)")
+    assert finding.message == "__main__.py:4 did not run in this review: declare(1)"
+    main = (trees[1] / "__main__.py").read_text()
+    header = "# -*- coding: raw_unicode_escape -*-\n# \\u000d\\u000d\\u000d\\u000d\n"
+    (trees[1] / "__main__.py").write_text(header + main)
+    (trees[0] / "__main__.py").write_text(header)
+    record = {trees[1] / "__main__.py": {*range(5)}}
+    [finding] = find_not_run([Stack("dev", executed=record)], trees)
+    assert finding.message.startswith("__main__.py cannot be read")

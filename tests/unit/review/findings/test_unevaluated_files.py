@@ -314,3 +314,19 @@ def test_a_project_that_becomes_a_link_to_an_example_is_a_finding(tmp_path: Path
     [finding] = find_unevaluated(["app/dev"], tmp_path / "one", tmp_path / "two")
     assert finding.message.startswith("app: the pull request makes this path a link to 'docs/app'")
     assert finding.blocks
+
+
+def test_a_changed_module_in_another_encoding_is_a_finding(tmp_path: Path) -> None:
+    base, head = trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        (tree / "docs").mkdir(parents=True)
+        (tree / "same.py").write_text("# coding: latin-1")
+    (head / "shop.py").write_text("# coding: unicode_escape\n# \\u000aimport os")
+    (base / "docs" / "a.py").write_text("# coding: latin-1\na = 1")
+    (head / "docs" / "a.py").write_text("# coding: latin-1\na = 2")
+    (base / "old.py").write_text("# coding: latin-1")
+    (head / "plain.py").write_text("# coding: utf8\na = 'é'", encoding="utf-8")
+    (head / "notes.txt").write_text("# coding: latin-1")
+    findings = [*find_unevaluated(["dev"], base, head)]
+    assert [finding.name for finding in findings] == ["docs/a.py", "shop.py"]
+    assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}

@@ -1,0 +1,23 @@
+"""Encodings of files with Python code."""
+
+import codecs
+import io
+import tokenize
+
+UTF_8 = "utf-8", "utf-8-sig"
+"""Names of codecs: editors and GitHub show the text that these decode."""
+
+
+def is_utf8(content: bytes) -> bool:
+    """Return True if Python decodes a file with this content as UTF-8.
+
+    A comment in the first two lines may name any other encoding (https://peps.python.org/pep-0263). Some turn
+    an escape such as `\\u000a` into a line break, so that lines are others than those that a reader sees.
+    Python ends a line at each carriage return before it looks for the comment, and tokenize does not.
+    """
+    lines = io.BytesIO(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    try:
+        encoding, _ = tokenize.detect_encoding(lines.readline)
+    except SyntaxError:
+        return False
+    return codecs.lookup(encoding).name in UTF_8
