@@ -78,7 +78,7 @@ def test_the_first_settings_of_a_file_are_changes(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_a_large_file_are_compared(tmp_path: Path) -> None:
-    comments = f"# {'x' * 2**20}\n" * 5
+    comments = f"# {'x' * 2**17}\n" * 7
     sides = write_sides(tmp_path, "config: {}\n", f"config: {{pipe:a: {{secure: v1:x}}}}\n{comments}")
     [change] = find_changes("dev", read_stack_file("dev", *sides))
     assert (change.key, change.before, change.after) == ("pipe:a", None, "[secret]")
