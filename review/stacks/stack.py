@@ -143,7 +143,7 @@ class Stack:
             if not old or not new or new.unignored is None or step.op == "replace":
                 continue
             # Without ignored changes in the base, its state has what its program declares.
-            before = old.unignored or Unignored(old.marked, old.values)
+            before = old.unignored or Unignored(old.declared_with_marks, old.values)
             values = find_hidden_changes(new.options, before.values, new.unignored.values)
             for path, shown in find_hidden_changes(new.options, before.marked, new.unignored.marked).items():
                 name = IGNORED_VALUE.format(path)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from review.plain_data import as_text, is_equal, is_list, is_map, path_of
+from review.plain_data import as_text, is_equal, is_list, is_map, mark_nulls, path_of
 
 IGNORED = "ignoreChanges"
 """Option with the paths at which a state keeps its values: those of the creation, which a review has not."""
@@ -78,8 +78,10 @@ def find_hidden_changes(
 ) -> dict[str, tuple[Any, Any]]:
     """Return the values before and after by path, where inputs differ at a path of ignored changes.
 
-    For a path with `ALL`, they are objects with the values by their own paths, unless it leads to none.
+    None means that a side has no value; a null is NULL. For a path with `ALL`, the values are objects with
+    those by their own paths, unless it leads to none.
     """
+    before, after = mark_nulls(before), mark_nulls(after)
     hidden: dict[str, tuple[Any, Any]] = {}
     for parts in ignored_paths(options):
         path, old, new = join_parts(parts), select(before, parts), select(after, parts)

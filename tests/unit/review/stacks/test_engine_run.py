@@ -443,16 +443,19 @@ def test_a_new_trigger_of_replacements_is_shown_whatever_its_value(trigger: obje
 DEPLOYMENT = "urn:pulumi:dev::pipe::kubernetes:apps/v1:Deployment::api"
 
 
-def ignoring_stack(tmp_path: Path, op: str, before: dict[str, Any] | None, after: dict[str, Any]) -> Stack:
+def ignoring_stack(
+    tmp_path: Path, op: str, before: dict[str, Any] | None, after: dict[str, Any], *, image: Any = "a"
+) -> Stack:
     """Return a stack in which the engine keeps the replicas and the image of a Deployment.
 
-    `before` has the rows of the base's program, which may not ignore any change (None).
+    `before` has the rows of the base's program, which may not ignore any change (None). `image` is the image
+    in the state.
     """
     state = {
         "urn": DEPLOYMENT,
         "type": "kubernetes:apps/v1:Deployment",
         "custom": True,
-        "inputs": {"spec": {"replicas": 3, "image": "a"}},
+        "inputs": {"spec": {"replicas": 3, "image": image}},
         "ignoreChanges": ["spec.replicas", "spec.image"],
     }
     plan = {"steps": [{"op": op, "oldState": state, "newState": state}]}
@@ -504,6 +507,10 @@ def ignored_image(*changes: tuple[str, str | None, str | None]) -> list[tuple[st
         ({"replicas": 3, "image": "a"}, {"replicas": 3, "image": reference("a")}, []),
         (None, {"replicas": 3, "image": reference("a")}, []),
         ({"image": reference("")}, {"image": reference("a")}, ignored_image(("", LATER, "a"))),
+        ({"replicas": 3}, {"replicas": 3, "image": None}, ignored_image(("", None, "null"))),
+        ({"replicas": 3, "image": None}, {"replicas": 3}, ignored_image(("", "null", None))),
+        ({"image": {"a": None}}, {"image": {"a": None}}, []),
+        ({"image": {"a": None}}, {"image": {}}, ignored_image(("", '{"a": null}', "{}"))),
     ],
 )
 def test_a_change_that_the_engine_ignores_is_shown(
@@ -512,6 +519,12 @@ def test_a_change_that_the_engine_ignores_is_shown(
     reviewed = ignoring_stack(tmp_path, "same", before, after)
     assert changes_of(reviewed) == shown
     assert [step.op for step in reviewed.changed] == ["update"] * bool(shown)
+
+
+@pytest.mark.parametrize("image", [None, {"a": None}])
+def test_a_null_that_the_engine_ignores_from_now_on_is_no_change(image: Any, tmp_path: Path) -> None:
+    reviewed = ignoring_stack(tmp_path, "same", None, {"replicas": 3, "image": image}, image=image)
+    assert changes_of(reviewed) == []
 
 
 def changes_of(reviewed: Stack) -> list[tuple[str, str | None, str | None]]:
