@@ -119,7 +119,8 @@ def build(
         _add_documents(draft, changed_files.find_documents(changed, trees), base)
         if files := changed_files.find_without_effect(changed, trees):
             count = "1 changed file is" if len(files) == 1 else f"{len(files)} changed files are"
-            draft.notes += list_files(f"{count} nothing that a deployment or a test runs", files, base)
+            limit = "a program can read and run any file without an import"
+            draft.notes += list_files(f"{count} without a known effect ({limit})", files, base)
         if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
             draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)

@@ -9,7 +9,7 @@ from review.findings.unevaluated_files import COMPILED
 from review.model import Finding
 from review.programs.command_files import describe_code, describe_imports, is_command
 from review.programs.file_states import find_differing, remembered
-from review.programs.imports import imported_files, program_files
+from review.programs.imports import CODE, imported_files, program_files
 from review.project_selection import Trees
 from sandbox.workspace.stacks import projects
 
@@ -49,7 +49,7 @@ MAIN_DOCUMENT = "readme.md"
 """Lower-case name of the document at the top of a tree whose commands the same tests run."""
 
 WITHOUT_EFFECT = (DOCUMENTS, TESTS)
-"""Folders without an effect on a deployment, except for the tests that its commands import or run."""
+"""Folders without an effect on a deployment, except for what its commands import or run, and a program."""
 
 LICENSE = Path("LICENSE")
 """A file without an effect. A folder of this name may have any files."""
@@ -86,9 +86,9 @@ def find_changed(trees: Trees) -> set[Path]:
     """Return the files that differ between base and head and may have effects that no report shows."""
     base, _ = trees
     differing = find_differing(*trees)
-    tests = {file for file in differing if file.is_relative_to(TESTS)}
-    run = tests & _describe_tests(trees).keys() if tests else set[Path]()
-    return run | {
+    others = {file for file in differing if _is_beside_code(file) and file.suffix != DOCUMENT}
+    used = others & (_describe_used(trees).keys() | _imported_modules(trees)) if others else set[Path]()
+    return used | {
         file for file in differing if not _is_ignored(file, *trees) and not _is_document(file, base)
     }
 
@@ -110,7 +110,10 @@ def find_documents(changed: Set[Path], trees: Trees) -> list[str]:
 
 
 def find_without_effect(changed: Set[Path], trees: Trees) -> list[str]:
-    """Return the other files that differ and that nothing runs: those of docs/, documents, LICENSE."""
+    """Return the other files that differ, which no command and no import names.
+
+    They are those of docs/, documents and LICENSE. A program can read or run them.
+    """
     others = {
         file
         for file in find_differing(*trees) - changed
@@ -136,8 +139,8 @@ def find_run(changed: Set[Path], trees: Trees) -> dict[Path, str]:
         return {}
     ways = {**remembered(_describe_imports, *trees)}
     ways |= {file: "a deployment runs or reads it" for file in changed if _is_run(file, trees)}
-    if any(file.is_relative_to(TESTS) for file in changed):
-        ways |= _describe_tests(trees)
+    if any(map(_is_beside_code, changed)):
+        ways |= _describe_used(trees)
     ways |= {file: OF_THE_PACK for file in changed if is_policy(file) and not _is_compared(file)}
     stacks = {stack for tree in trees for stack in projects(tree)}
     of_no_program = find_outside(stacks, changed - ways.keys(), trees)
@@ -209,10 +212,16 @@ def _describe_imports(base: Path, head: Path) -> dict[Path, str]:
     return {**after, **before}
 
 
-def _describe_tests(trees: Trees) -> dict[Path, str]:
-    """Return how the commands of a deployment reach modules of the tests, in the base or else in the head."""
-    base, head = (describe_code(tree, COMMANDS, _makefiles(tree), TESTS) for tree in trees)
+def _describe_used(trees: Trees) -> dict[Path, str]:
+    """Return how commands of a deployment reach files of WITHOUT_EFFECT, in the base or else in the head."""
+    base, head = (describe_code(tree, COMMANDS, _makefiles(tree), WITHOUT_EFFECT) for tree in trees)
     return {**head, **base}
+
+
+def _imported_modules(trees: Trees) -> set[Path]:
+    """Return the modules that the programs of base and head import."""
+    files = (file for tree in trees for file in _program_files(tree, projects(tree)))
+    return {file for file in files if file.suffix in CODE}
 
 
 def _makefiles(tree: Path) -> list[str]:
@@ -245,7 +254,11 @@ def _other_code(tree: Path) -> set[Path]:
 
 
 def _is_ignored(file: Path, *trees: Path) -> bool:
-    return file == LICENSE or any(map(file.is_relative_to, WITHOUT_EFFECT)) or _is_reported(file, *trees)
+    return file == LICENSE or _is_beside_code(file) or _is_reported(file, *trees)
+
+
+def _is_beside_code(file: Path) -> bool:
+    return any(map(file.is_relative_to, WITHOUT_EFFECT))
 
 
 def _is_reported(file: Path, *trees: Path) -> bool:

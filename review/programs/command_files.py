@@ -50,13 +50,15 @@ def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str])
     }
 
 
-def describe_code(tree: Path, folders: Sequence[str], texts: Iterable[str], inside: str) -> dict[Path, str]:
-    """Return how the commands of a tree reach the modules in the folder `inside`, which has no commands.
+def describe_code(
+    tree: Path, folders: Sequence[str], texts: Iterable[str], inside: Sequence[str]
+) -> dict[Path, str]:
+    """Return how the commands of a tree reach the modules in the folders `inside`, which have no commands.
 
     `texts` are further files, beside all in `folders`, that may name a module for `python -m`, or a file for
     Python or a shell. Data beside the modules does not count.
     """
-    files = {file.relative_to(tree) for file in _list_files(tree, [inside])}
+    files = {file.relative_to(tree) for file in _list_files(tree, inside)}
     named = dict[Path, str]()
     for file in _list_files(tree, (*texts, *folders)):
         for path in _run_files(read_bytes(file)):
@@ -68,7 +70,7 @@ def describe_code(tree: Path, folders: Sequence[str], texts: Iterable[str], insi
     imported = {
         file: _describe(file, importer or file, importers)
         for file, importer in importers.items()
-        if file.is_relative_to(inside) and file.suffix in CODE
+        if any(map(file.is_relative_to, inside)) and file.suffix in CODE
     }
     return {**imported, **named}
 

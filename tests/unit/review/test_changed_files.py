@@ -418,7 +418,8 @@ def test_the_verdict_names_changed_documents_whose_commands_tests_run(trees: Tre
     assert report.verdict.startswith(f"Nothing blocks: {run} the changed documents (README.md, docs/New.MD, ")
     assert report.notes == [
         f"4 changed files are documents, and {run} documents without isolation: {names}.",
-        "2 changed files are nothing that a deployment or a test runs: CHANGELOG.md, docs/picture.png.",
+        "2 changed files are without a known effect (a program can read and run any file without an import): "
+        "CHANGELOG.md, docs/picture.png.",
     ]
 
 
@@ -442,6 +443,41 @@ def test_every_file_that_differs_and_has_no_effect_is_named(trees: Trees) -> Non
     assert Path("review/waivers.yaml/run.sh") in find_changed(trees)
     (head / "docs" / "a.pyc").write_text("")
     assert "docs/a.pyc" not in find_without_effect(changed, trees)
+
+
+@pytest.mark.parametrize("folder", ["docs", "tests"])
+def test_a_module_that_a_program_imports_counts_in_every_folder(folder: str, trees: Trees) -> None:
+    base, head = trees
+    for name in ("old", "kept"):
+        (base / folder / f"{name}.py").write_text("")
+    for name in (names := ["old", "kept", "new"]):
+        (head / folder / f"{name}.py").write_text("NAME = 1")
+    (head / folder / "rows.txt").write_text("a")
+    (base / "__main__.py").write_text(f"import {folder}.kept")
+    (head / "__main__.py").write_text(f"import {folder}.kept, {folder}.old, {folder}.new")
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    # The import that only the head has may never be executed.
+    assert [finding.name for finding in report.findings] == [f"{folder}/old.py"]
+    assert [note.rpartition(": ")[2] for note in report.notes] == [f"{folder}/rows.txt."]
+    (base / "__main__.py").write_text("")  # The folder has no code of the base's program.
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert [finding.name for finding in report.findings] == [f"{folder}/{name}.py" for name in sorted(names)]
+    assert report.code == 1
+
+
+def test_a_document_s_module_that_a_command_imports_or_runs_counts(trees: Trees) -> None:
+    for tree in trees:
+        (tree / "operations" / "__main__.py").write_text("import docs.example")
+        (tree / "scripts").mkdir()
+        (tree / "scripts" / "fill.sh").write_text("python docs/fill.py")
+    for name in ("example.py", "fill.py", "other.py"):
+        (trees[1] / "docs" / name).write_text("NAME = 1")
+    changed = find_changed(trees)
+    assert {f"{file}": way for file, way in find_run(changed, trees).items()} == {
+        "docs/example.py": "operations/__main__.py imports it",
+        "docs/fill.py": "scripts/fill.sh runs it",
+    }
+    assert find_without_effect(changed, trees) == ["docs/other.py"]
 
 
 def test_all_documents_whose_commands_tests_run_are_named() -> None:
