@@ -16,6 +16,9 @@ ALL = "*"
 INDEX = re.compile(r"\+?0*([0-9]+)|-0*(0)")
 """Pattern of an index that Go's `strconv.ParseInt` reads, with its digits as a group."""
 
+DIGITS = re.compile(r"[0-9]+")
+"""Pattern of an index in a path of the report."""
+
 PATH_PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[([^\]"]*)\]|([^.\[]+)')
 """Pattern of a part of a path of the engine: a name in quotes, an index, or a name. The engine skips the dots
 between them (pulumi/pulumi, sdk/go/common/resource/properties_path.go: ParsePropertyPath).
@@ -47,8 +50,15 @@ def _index(text: str) -> str:
 
 
 def join_parts(parts: Iterable[str]) -> str:
-    """Return the path of ignored changes with these parts; other parts have another path."""
-    return reduce(path_of, parts, "")
+    """Return the path of ignored changes with these parts; other parts have another path.
+
+    A number counts as an index, although a key of an object may have this name.
+    """
+    return reduce(_join, parts, "")
+
+
+def _join(path: str, part: str) -> str:
+    return f"{path}[{part}]" if DIGITS.fullmatch(part) else path_of(path, part)
 
 
 def select(content: Any, parts: list[str]) -> dict[str, Any]:

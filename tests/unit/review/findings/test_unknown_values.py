@@ -361,7 +361,7 @@ def test_an_import_blocks_unless_the_base_has_it(op: str, before: str, after: st
         (["ingress"], ["ingress"]),
         (["tags", "*"], ["*"]),
         (["ingress[*].ports"], ["ingress.*.ports"]),
-        (['["ingress"][0]["ports"]'], ["ingress.0.ports"]),
+        (['["ingress"][0]["ports"]'], ["ingress[0].ports"]),
         (["ingress[1]", "tags", "ingress[0].name"], []),
     ],
 )

@@ -27,6 +27,7 @@ def test_a_new_name_is_a_change_although_its_value_stays() -> None:
 
 def test_the_paths_of_different_parts_differ() -> None:
     lists = [["a", "b"], ["a.b"], ["a", '["b"]'], ["a", ""], ["a"], ['a["b"]'], ["a", "*"], ["", "a"]]
+    lists += [["a", "0"], ["a[0]"], ["a", "[0]"], ["a", "00"], ["0", "a"], ["[0]", "a"], ["a.0"]]
     assert len({*map(join_parts, lists)}) == len(lists)
 
 
@@ -34,4 +35,4 @@ def test_the_paths_of_different_parts_differ() -> None:
 def test_an_index_is_the_number_that_the_engine_reads(index: str) -> None:
     before, after = ({"rules": [{"port": port}]} for port in (22, 443))
     hidden = find_hidden_changes({"ignoreChanges": [f"rules[{index}].port"]}, before, after)
-    assert hidden == {"rules.0.port": (22, 443)}
+    assert hidden == {"rules[0].port": (22, 443)}
