@@ -401,13 +401,14 @@ def _mark_spaces(text: str) -> Iterator[str]:
 def _windows(text: str, runs: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
     """Return the parts of a text that show these runs, and the number of the runs' other characters.
 
-    Each window has some characters before its run, and neighbouring windows are joined.
+    Each window has some characters before and after its run, and neighbouring windows are joined. Those after
+    it show what follows a part that one side lacks.
     """
     windows: list[tuple[int, int]] = []
     shown = hidden = 0
     for start, end in runs:
-        first = max(0, start - LONG_VALUE // 4)
-        last = min(len(text), max(first + LONG_VALUE, min(end, first + LONGEST_DIFFERENCE)))
+        first, following = max(0, start - LONG_VALUE // 4), end + LONG_VALUE // 4
+        last = min(len(text), max(first + LONG_VALUE, min(following, first + LONGEST_DIFFERENCE)))
         if windows and shown + last - first > LONGEST_DIFFERENCES:
             hidden += end - start
             continue

@@ -82,6 +82,11 @@ def test_the_second_place_of_two_exchanged_lists_is_shown() -> None:
     assert reading in before.partition("Allow")[2] or writing in after.partition("Allow")[2]
 
 
+def test_a_long_difference_has_some_characters_after_it() -> None:
+    old = f"deny put {'x ' * 100}"
+    assert "then allow put x" in shorten(f"deny get, {'y' * 100} then allow put {'x ' * 100}", old)
+
+
 def test_a_remark_of_one_side_changes_no_difference() -> None:
     old, new = "a" * 200 + " old", "a" * 200 + " new"
     for text in (old, new):
