@@ -1,8 +1,11 @@
 """Folder with the files of a report. They are written all together or not at all, and never through links."""
 
+import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from review.model import Report
@@ -26,20 +29,37 @@ def prepare(folder: Path, tree: Path) -> Path:
             f"--output {folder} is a link, or leads through one, to {path.resolve()}. "
             "Name that folder itself, or another one."
         )
-    for name in renderings.FILES:
-        (path / name).unlink(missing_ok=True)
+    if path.exists():
+        with _locked(path):
+            for name in renderings.FILES:
+                (path / name).unlink(missing_ok=True)
     return path
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write all files of a report or none, by moving them into the folder after all have been written."""
+    """Write all files of a report or none, by moving them into the folder after all have been written.
+
+    If several reviews have one folder, it has all files of the last one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=".review-"))
     try:
         for name, render in renderings.FILES.items():
             (staging / name).write_text(render(report), encoding="utf-8")
             (staging / name).chmod(READABLE)
-        # A rename replaces a link, whereas writing would follow it.
-        return [(staging / name).replace(folder / name) for name in renderings.FILES]
+        with _locked(folder):
+            # A rename replaces a link, whereas writing would follow it.
+            return [(staging / name).replace(folder / name) for name in renderings.FILES]
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Wait for the lock of a folder, which needs no file in it, and hold the lock while the body runs."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,5 +1,6 @@
 """Tests that the files of a report are only written to their folder, and never through links."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,31 @@ def test_a_rendering_that_fails_leaves_no_files(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ValueError):
         output.write(samples.report(), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_reviews_with_one_folder_do_not_mix_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(text: str) -> None:
+        def render(_: object) -> str:
+            return text
+
+        for name in renderings.FILES:
+            monkeypatch.setitem(renderings.FILES, name, render)
+        output.write(samples.report(), tmp_path / "out")
+
+    replace = Path.replace
+    others: list[threading.Thread] = []
+
+    def replace_while_another_writes(file: Path, target: Path) -> Path:
+        moved = replace(file, target)
+        if not others:
+            others.append(threading.Thread(target=write, args=("another",)))
+            others[0].start()
+            others[0].join(0.5)
+        return moved
+
+    monkeypatch.setattr(Path, "replace", replace_while_another_writes)
+    write("one")
+    others[0].join()
+    assert {file.read_text() for file in (tmp_path / "out").iterdir()} == {"another"}
