@@ -20,7 +20,7 @@ MARK = "<!-- pipe-review -->"
 LONGEST = 65_000
 """Largest number of characters in a review; GitHub accepts 65,536 in a comment."""
 
-TOO_LONG = "The report is longer than a comment can be; it is in the workflow's artifact `review`."
+TOO_LONG = "The report is longer than a comment can be; it is in the workflow run's artifact."
 
 TOOL = "pipe-review"
 """Tool name in the annotations, which replace earlier annotations with the same tool name."""

@@ -332,6 +332,16 @@ def test_a_comment_needs_no_report_and_is_written_by_one_run_at_a_time() -> None
     )
 
 
+def test_a_comment_takes_the_report_of_the_job_that_it_needs_and_not_of_an_earlier_attempt() -> None:
+    of_attempt = "review-${{ github.run_attempt }}"
+    jobs = load("review")["jobs"]
+    [upload] = [step for step in jobs["review"]["steps"] if "upload-artifact" in step.get("uses", "")]
+    [download] = [step for step in jobs["comment"]["steps"] if "download-artifact" in step.get("uses", "")]
+    assert upload["with"]["name"] == jobs["review"]["outputs"]["artifact"] == of_attempt
+    # If only the comment runs again, the job that it needs is one of an earlier attempt.
+    assert download["with"]["name"] == "${{ needs.review.outputs.artifact }}"
+
+
 def test_another_label_neither_cancels_a_review_nor_replaces_its_result() -> None:
     workflow = load("review")
     another = "github.event.action == 'labeled' && github.event.label.name != 'owners-approved'"
