@@ -248,7 +248,6 @@ def _add_stack(
     for step in stack.changed:
         if risk := risks.find_risk(step, stack, broken.get(step.resource.urn, ())):
             findings.append(_apply_waiver(risk, of_review, stack, step.resource.urn))
-    findings += changed_lookups.find_changed_lookups(stack)
     findings += changed_lookups.find_indistinct_lookups(stack)
     addresses = provider_changes.find_new_addresses(stack)
     versions = provider_changes.find_new_versions(stack)
@@ -265,13 +264,16 @@ def _add_stack(
     literals = unknown_values.find_hidden_literals(stack)
     of_components = unknown_values.find_component_outputs(stack)
     kept = removed_inputs.find_kept_inputs(stack, policy_findings.find_kept(stack, base))
-    failed = changed_lookups.find_failed_lookups(stack)
-    long = changed_lookups.find_long_lookups(stack)
+    lookups = chain(
+        changed_lookups.find_changed_lookups(stack),
+        changed_lookups.find_failed_lookups(stack),
+        changed_lookups.find_long_lookups(stack),
+    )
     deleted, locks = risks.find_possibly_deleted(stack), weaker_locks.find_weaker_locks(stack)
     resources = chain(deleted, locks, addresses, versions, settings, names, kept, shared, unknown, literals)
     rows = chain(resources, undecided, of_components)
     findings += [_apply_waiver(finding, of_review, stack, urn) for urn, finding in rows]
-    named = chain(output, hidden, copied, unneeded, secret, failed, long)
+    named = chain(output, hidden, copied, unneeded, secret, lookups)
     findings += [_apply_waiver(finding, of_review, stack) for finding in named]
     admitted = guard_findings.admitted(stack.packs)
     findings += policy_findings.find(stack, base, admitted, approved_by, of_policies)

@@ -60,8 +60,8 @@ from sandbox.engine import policy_pack
 from sandbox.engine.monitor_proxy import DECLARED_INPUTS, FAILED_CALLS
 from sandbox.engine.process import FAILED
 from sandbox.engine.program import EXECUTED_CODE
-from sandbox.engine.replay.new_lookups import LOOKUPS
 from sandbox.errors import CommandError
+from sandbox.providers.server import LOOKUPS
 from sandbox.summary import LATER
 from sandbox.workspace import stacks, yaml_tree
 from sandbox.workspace.stack_files import GENERATED_SECRETS, secret_settings, unset_secrets
@@ -469,9 +469,6 @@ def _run_side(
     arguments += ["--no-policies"] if side == WITHOUT_SECRETS else []
     arguments += ["--program", str(sockets)] if sockets else []
     arguments += ["--program-again", str(further.again)] if further.again else []
-    known = folder / f"base-{LOOKUPS}"
-    if further.again and known.exists():
-        arguments += ["--known-lookups", str(known)]
     if further.other_secrets:
         arguments += ["--program-other-secrets", str(further.other_secrets)]
     if further.again and further.recorded:

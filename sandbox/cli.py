@@ -64,13 +64,7 @@ def read_names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-TYPES: dict[str, Any] = {
-    "DIR": Path,
-    "PATH": Path,
-    "NAMES": read_names,
-    "RATIO": read_clock,
-    "FILE": read_paths,
-}
+TYPES: dict[str, Any] = {"DIR": Path, "NAMES": read_names, "RATIO": read_clock, "FILE": read_paths}
 """The type of an argument by its metavar in cli.toml."""
 
 
@@ -126,7 +120,6 @@ def _run(options: argparse.Namespace, root: Path, progress: Progress, serve: Ser
             program_sockets=options.program,
             program_again=options.program_again,
             program_other_secrets=options.program_other_secrets,
-            known_lookups=options.known_lookups,
             recorded_files=options.recorded_files,
             identity=identity,
         )

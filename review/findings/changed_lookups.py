@@ -16,6 +16,9 @@ LONGEST = 300
 LOOKUPS_OF_ONE = 30
 """Largest number of look-ups in a finding. A format may leave out some lines of a longer message."""
 
+USE_A_SETTING = "Take the value from a setting in place of a new look-up"
+"""Remedy for a new look-up."""
+
 OTHER_SETTINGS = "it goes through a provider with other settings, such as another account or region"
 
 
@@ -25,6 +28,9 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
     The simulated APIs ignore most arguments, so their answers and what follows from them stay equal. If a
     look-up goes, a literal may take the place of an answer that anybody can guess, such as `ap-northeast-1a`.
     In a new stack, all look-ups are new.
+
+    A new look-up blocks: an account may refuse it, and what the program then does is in no run. A look-up of
+    the base has been answered in each deployment, or the base goes on without it.
     """
     if not stack.head or stack.base_failed or not (stack.base or stack.predicted):
         return
@@ -36,13 +42,17 @@ def find_changed_lookups(stack: Stack) -> Iterator[Finding]:
         lost, gained = before - after, after - before
         moved = _arguments(gained) & _arguments(before) | _arguments(lost) & _arguments(after)
         old, new = (sorted(_arguments(side) - moved) for side in (lost, gained))
-        effect = "The real API may give another answer; the review's does not, so the effects are not shown."
+        effect = "The real API may give another answer than the review's, or none. The effects are not shown."
         if not after:
             effect = (
                 "The real API may answer otherwise than the review's, so a value that replaces it may be new."
             )
         for what in (*_describe_moved(sorted(moved)), *_describe(old, new)):
-            yield _finding(stack, token, what, effect)
+            finding = _finding(stack, token, what, effect)
+            if gained and stack.predicted:
+                blocking = stack.blocking_finding(finding.policy, finding.name, "", USE_A_SETTING)
+                finding = replace(blocking, message=finding.message)
+            yield finding
 
 
 def _arguments(lookups: Set[tuple[str, str]]) -> set[str]:
@@ -125,11 +135,11 @@ def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
 
 
 def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:
-    """Return a finding about look-ups, which does not block."""
+    """Return an advisory finding about look-ups."""
     return Finding(
         stacks=[stack.name],
         policy="look-up-changed",
-        name=token,
+        name=f"look-up {token}",
         message=f"{token}: {what}\n{effect}",
         status=NEW,
     )

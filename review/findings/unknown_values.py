@@ -25,7 +25,6 @@ from review.stacks.setting_changes import SECRET
 from review.stacks.stack import Stack, top_name
 from review.stacks.value_parts import leaves
 from review.values.ignored_changes import ALL, IGNORED, ignored_paths, join_parts, option_paths, select
-from sandbox.engine.replay.new_lookups import IF_REFUSED
 from sandbox.stateful import data_loss
 from sandbox.summary import LATER, MASK
 from sandbox.wire import schema
@@ -49,9 +48,6 @@ SHOW_THE_TEXT = "Take the value from a secret setting, or do not mark it as secr
 """Remedy for a literal that is secret."""
 
 MAKE_KNOWN = "Make the value known in previews"
-
-NEED_THE_ANSWER = "Let the program fail without the answer of a look-up: do not catch its error"
-"""Remedy for what a program declares otherwise if an account refuses a look-up."""
 
 DECLARE_OUTSIDE = (
     "Pass whole outputs on: do not compute with one, decide by one, or declare anything in an `apply`"
@@ -261,10 +257,7 @@ def find_undecided(stack: Stack) -> Iterator[tuple[str, Finding]]:
     computed = sorted(stack.head.computed, key=str)
     texts = {text for *_, hashes in computed for text in hashes}
     literals = find_texts(stack.base.tree, texts) if stack.base and texts else set[str]()
-    rows = [
-        (*row, NEED_THE_ANSWER if IF_REFUSED in row[2] else DECLARE_OUTSIDE)
-        for row in sorted(stack.head.undecided)
-    ]
+    rows = [(*row, DECLARE_OUTSIDE) for row in sorted(stack.head.undecided)]
     for urn, name, message, keys, hashes in computed:
         is_same = _is_same_input(stack.steps.get(urn), keys) and literals.isdisjoint(hashes)
         if not keys or not (stack.has_base_program or is_same):

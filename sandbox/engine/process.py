@@ -69,8 +69,6 @@ class Session:
     """The same for a second run of the program, with other values; None for no such run."""
     program_other_secrets: Path | None = None
     """The same for a run with other random values of secret settings."""
-    known_lookups: Path | None = None
-    """The file with the look-ups of the base. The program runs once more for each other one, which fails."""
     recorded_files: Sequence[str] = ()
     """The files of which the second run records what it executes."""
     identity: Identity = field(default_factory=Identity)
@@ -152,7 +150,6 @@ class Session:
                 self.program_again,
                 self.recorded_files,
                 self.program_other_secrets,
-                self.known_lookups,
             )
         return LocalProgram(self.stack.project)
 

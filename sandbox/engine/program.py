@@ -26,9 +26,8 @@ from sandbox.engine.monitor_proxy import MonitorProxy, append_row
 from sandbox.engine.program_main import COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.engine.replay import replay_proxy
-from sandbox.engine.replay.new_lookups import LOOKUPS, find_new
 from sandbox.engine.replay.other_secrets import OtherSecrets
-from sandbox.engine.replay.recorded_calls import Key, RecordedCalls
+from sandbox.engine.replay.recorded_calls import RecordedCalls
 from sandbox.summary import PROGRAM_FAILED
 
 SERVICE = "program"
@@ -49,14 +48,6 @@ PLUGIN_FILE = "pulumi-plugin.json"
 Pulumi's language host reads it (pulumi/pulumi, sdk/python/cmd/pulumi-language-python/main.go:
 determinePackageDependency). A package without a name or a version there is not one of Pulumi's own.
 """
-
-MOST_NEW_LOOKUPS = 8
-"""Largest number of new look-ups for each of which a program runs once more."""
-
-TOO_MANY_LOOKUPS = (
-    "the program makes {} new look-ups. For each one, the review runs it once more without the answer, but "
-    f"for at most {MOST_NEW_LOOKUPS}: add them in several pull requests"
-)
 
 CONNECTIONS = 64
 """The maximum number of connections to one service."""
@@ -162,8 +153,6 @@ class RemoteProgram(Program):
     program does not find what it has left in the first run, such as a file in memory. Of the files in
     `recorded`, it says what it executes in the second run, which is written to EXECUTED_CODE.
     `other_secrets` has those of a process for a third run, with other random values of secret settings.
-    For each look-up of the program that is not in the file `known_lookups`, it runs once more in the process
-    of the second run, and this look-up fails.
     """
 
     def __init__(
@@ -173,14 +162,12 @@ class RemoteProgram(Program):
         again: Path | None = None,
         recorded: Sequence[str] = (),
         other_secrets: Path | None = None,
-        known_lookups: Path | None = None,
     ) -> None:
         self._sockets = sockets
         self._failed_calls = failed_calls
         self._again = again
         self._recorded = recorded
         self._other_secrets = other_secrets
-        self._known_lookups = known_lookups
         self._running = threading.Lock()
         self._first_run: tuple[language_pb2.RunRequest, RecordedCalls] | None = None
 
@@ -206,21 +193,9 @@ class RemoteProgram(Program):
             executed = self._replay_in(self._again, request, calls, recorded=self._recorded)
             if self._recorded:
                 self._failed_calls.with_name(EXECUTED_CODE).write_text(executed, encoding="utf-8")
-        if self._again:
-            self._refuse_lookups(self._again, request, calls)
         secrets = OtherSecrets(request.config.get(key, "") for key in request.configSecretKeys)
         if self._other_secrets and secrets:
             self._replay_in(self._other_secrets, request, calls, secrets)
-
-    def _refuse_lookups(self, sockets: Path, request: language_pb2.RunRequest, calls: RecordedCalls) -> None:
-        """Run the program once for each of its new look-ups, which then fails."""
-        new = find_new(calls, self._failed_calls.with_name(LOOKUPS), self._known_lookups)
-        if len(new) > MOST_NEW_LOOKUPS:
-            reason = TOO_MANY_LOOKUPS.format(len(new))
-            append_row({replay_proxy.UNDECIDED: "", "urn": "", "reason": reason}, self._failed_calls)
-            return
-        for key in new:
-            self._replay_in(sockets, request, calls, refused=key)
 
     def _replay_in(
         self,
@@ -229,7 +204,6 @@ class RemoteProgram(Program):
         calls: RecordedCalls,
         secrets: OtherSecrets | None = None,
         recorded: Sequence[str] = (),
-        refused: Key | None = None,
     ) -> str:
         """Run the program again in the process behind these sockets; return the record of executed code."""
         forwarded = _forward_to(sockets, request)
@@ -243,9 +217,10 @@ class RemoteProgram(Program):
             def complete() -> None:
                 _shut_down_later(connection, END_SECONDS)
 
-            with replay_proxy.serve(
-                services / MONITOR, services / ENGINE, calls, complete, secrets, refused
-            ) as (proxy, relay):
+            with replay_proxy.serve(services / MONITOR, services / ENGINE, calls, complete, secrets) as (
+                proxy,
+                relay,
+            ):
                 try:
                     connection.connect(str(sockets / SERVICE))
                 except OSError:

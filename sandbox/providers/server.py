@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
-from sandbox.engine.replay.new_lookups import LOOKUPS
 from sandbox.providers.aws.package import Aws, AwsPlan
 from sandbox.providers.cloudflare.package import Cloudflare, CloudflarePlan, CloudflareTarget
 from sandbox.providers.datadog.package import Datadog, DatadogPlan, DatadogTarget
@@ -27,6 +26,9 @@ from sandbox.wire.values import decode_value
 
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The engine's size limit for a message."""
+
+LOOKUPS = "lookups.jsonl"
+"""File in a stack's folder with a JSON object per look-up: its token (`lookup`) and arguments (`args`)."""
 
 CONCURRENT_CALLS = 16
 """The number of calls that one provider handles at a time; a call that waits uses no processor time."""

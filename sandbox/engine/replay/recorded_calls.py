@@ -97,15 +97,6 @@ class RecordedCalls:
         """True if an account may answer other values: a second run shows what depends on them."""
         return self.has_unknown or self.substitution.has_invented
 
-    @property
-    def lookups(self) -> dict[Key, Any]:
-        """The requests for look-ups that got an answer."""
-        return {
-            key: message
-            for key, (message, outcome) in self._calls.items()
-            if key[0] == LOOK_UP and not isinstance(outcome, Failure)
-        }
-
     def add(self, name: str, message: Message, outcome: Outcome) -> None:
         """Add a call of the method `name`; of equal calls, the first one counts."""
         if name == LOG:
@@ -126,7 +117,7 @@ class RecordedCalls:
 
     def with_other_texts(self, exchange: Exchange | None = None) -> dict[Key, ExpectedCall]:
         """Return the calls of a run that gets other texts, by key; by default, other invented texts."""
-        exchange = self.substitution if exchange is None else exchange
+        exchange = exchange or self.substitution
         calls: dict[Key, ExpectedCall] = {}
         for (name, *_), (message, outcome) in self._calls.items():
             other = type(message)()

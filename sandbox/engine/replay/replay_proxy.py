@@ -11,10 +11,6 @@ The engine takes no part in this run.
 
 A third run of a program with secret settings gets other random values for these (other_secrets.py), and
 otherwise the values of the first run: unknown ones stay unknown. So each difference comes from a secret.
-
-For each look-up of the program that its base does not make, a further run gets all answers of the first one,
-but a failure for this look-up. If the program then fails by it, no deployment ends without the answer. A
-program that goes on may declare something else if an account refuses this look-up, or several.
 """
 
 import threading
@@ -23,7 +19,6 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, cast
 
 import grpc
@@ -45,7 +40,6 @@ from sandbox.engine.monitor_proxy import (
 from sandbox.engine.program_main import EXECUTED
 from sandbox.engine.replay.answered_inputs import AnsweredInputs, echoed_texts
 from sandbox.engine.replay.echoes import Echoes
-from sandbox.engine.replay.new_lookups import IF_REFUSED
 from sandbox.engine.replay.other_secrets import (
     OtherHashes,
     OtherSecrets,
@@ -71,7 +65,6 @@ from sandbox.engine.replay.recorded_calls import (
 from sandbox.progress import ROOT_TYPE, name_of
 from sandbox.providers.aws import stored_forms
 from sandbox.providers.decided_values import decide
-from sandbox.summary import PROGRAM_FAILED
 from sandbox.wire.sentinels import INVENTED, UNKNOWN
 from sandbox.wire.values import Path as ValuePath
 from sandbox.wire.values import part_at, show_path
@@ -86,16 +79,8 @@ LACKS = "the program does not declare it {when}"
 CHANGES = "the program declares something else {when}: {}"
 CALLS = "the program makes this call, or makes it with these arguments, only {when}"
 FAILS = "the program fails {when}: {}"
-GOES_ON = "the program goes on {when}: it does not need the answer"
-NOT_MADE = "the program makes this new look-up in only one of two runs with the same answers"
 MORE = "{} more resources or calls of the program differ {when}"
 """Differences between the two runs."""
-
-REFUSED = "invocation of {} returned an error: no such object, or no permission ({})"
-"""Failure of a look-up that an account may refuse, with a text that no other error has."""
-
-REFUSAL_BYTES = 8
-"""Number of random bytes in the text of a failure."""
 
 UNDECIDED, OF_SECRETS = "undecided", "computed"
 """Keys of the rows with the name of a thing that differs, by the reason."""
@@ -125,8 +110,8 @@ URN_PARTS = 4
 class ReplayProxy(CallHandler):
     """A server that answers calls as the run did that has made the `calls`, and notes those that differ.
 
-    It decides the unknown values of the answers, unless the run gets other `secrets` or a failure for the
-    `refused` look-up. `complete` is called when the program says that it has registered all resources.
+    It decides the unknown values of the answers, unless the run gets other `secrets`. `complete` is called
+    when the program says that it has registered all resources.
     """
 
     def __init__(
@@ -135,24 +120,16 @@ class ReplayProxy(CallHandler):
         counts: CallCounts,
         complete: Callable[[], None],
         secrets: OtherSecrets | None = None,
-        refused: Key | None = None,
     ) -> None:
         super().__init__(counts)
-        self._refused = refused
-        self._look_up = calls.lookups[refused].tok if refused else ""
-        self._refusal = REFUSED.format(self._look_up, token_hex(REFUSAL_BYTES))
-        self._was_refused = False
-        # With a refused look-up, no secret has another value, but each answer is that of the first run.
-        self._secrets = OtherSecrets(()) if refused else secrets
+        self._secrets = secrets
         self._when = WITH_SECRETS if secrets else WHEN_KNOWN
-        if refused:
-            self._when = f"{IF_REFUSED} {self._look_up}"
         self.is_completed = False
         self.executed = ""
         """What the program says that it has executed (sandbox/engine/replay/executed_code.py)."""
         self._calls = calls
         self._complete = complete
-        self._expected = calls.with_other_texts(self._secrets)
+        self._expected = calls.with_other_texts(secrets)
         self._declared = {
             key: _urn_of(key, call.request, call.outcome)
             for key, call in self._expected.items()
@@ -164,11 +141,6 @@ class ReplayProxy(CallHandler):
         self._seen: set[Key] = set()
         self._differences: set[tuple[str, str, str]] = set()
         """The URN, the name and the text of each difference."""
-        self._other_outputs: set[tuple[str, str, str]] = set()
-        """The same for outputs in a run with a refused look-up.
-
-        A program that fails has registered those that it had until then.
-        """
         self._hashes: dict[tuple[str, ValuePath], list[str]] = {}
         """The former hashes of secrets, by the URN of a resource and the path of an input that has them."""
         self._other_hashes = OtherHashes()
@@ -205,9 +177,6 @@ class ReplayProxy(CallHandler):
             self._errors += {*error_of(message)} - self._calls.errors
             return b""
         key = identify(name, message)
-        if key == self._refused:
-            self._was_refused = True
-            return Failure(grpc.StatusCode.UNKNOWN, self._refusal)
         recorded = self._expected.get(key)
         if recorded is None:
             self._note_new(name, message)
@@ -215,21 +184,14 @@ class ReplayProxy(CallHandler):
         first, former, outcome = recorded
         inputs = AnsweredInputs(name, former, outcome, lambda: self._echoes)
         urn = _urn_of(key, message, outcome)
-        if paths := differences(first, message, former, inputs.accept, self._left_out(name, urn, inputs)):
-            self._note_changed(urn, paths, is_output=name == OUTPUTS)
+        leave_out = (
+            partial(self._is_left_out, urn if name == DECLARING[0] else "", inputs) if self._secrets else None
+        )
+        if paths := differences(first, message, former, inputs.accept, leave_out):
+            self._note_changed(urn, paths)
         with self._lock:
             self._seen.add(key)
         return outcome if isinstance(outcome, Failure) else self._answer_known(name, sent, outcome, inputs)
-
-    def _left_out(
-        self, name: str, urn: str, inputs: AnsweredInputs
-    ) -> Callable[[ValuePath, Any, Any], bool] | None:
-        """Return the function that tells which differences of a call do not count; None for the usual one."""
-        if self._refused:
-            return lambda _path, _first, _second: False
-        if self._secrets is None:
-            return None
-        return partial(self._is_left_out, urn if name == DECLARING[0] else "", inputs)
 
     def _is_left_out(
         self, urn: str, inputs: AnsweredInputs, path: ValuePath, first: Any, second: Any
@@ -293,19 +255,14 @@ class ReplayProxy(CallHandler):
         for leftover in leftovers:
             self.refuse(leftover)
         if self.is_completed and not error:
-            self._differences |= self._other_outputs
-            if self._refused:
-                self._note("", self._look_up, GOES_ON if self._was_refused else NOT_MADE)
             for key in self._declared.keys() - self._seen:
                 self._note(self._declared[key], name_of(self._declared[key]), LACKS)
             errors = self._errors
-        elif error == PROGRAM_FAILED and any(self._refusal in text for text in self._errors):
-            errors = []  # A deployment whose account refuses the look-up fails by it, too.
         else:  # It may also fail because of the answer to a call that the first run has not made.
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:
             self._note("", "", FAILS, _last_line(text))
-        kind = OF_SECRETS if self._secrets else UNDECIDED  # No secret is exchanged for refused look-ups.
+        kind = OF_SECRETS if self._secrets else UNDECIDED
         rows = [{kind: name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)]
         hashes = [
             {
@@ -339,7 +296,7 @@ class ReplayProxy(CallHandler):
         if name not in ANSWERS:
             return answer
         response = ANSWERS[name].FromString(answer)
-        if self._secrets is not None:
+        if self._secrets:
             self._secrets.apply_to(response)
             with self._lock:
                 self._other_hashes.apply_to(response)
@@ -375,13 +332,11 @@ class ReplayProxy(CallHandler):
         elif name != OUTPUTS:
             self._note("", getattr(message, "tok", "") or name, CALLS)
         elif message.urn in self._declared.values():  # Otherwise, its component is a new one.
-            self._note_changed(message.urn, ["its outputs"], is_output=True)
+            self._note(message.urn, name_of(message.urn), CHANGES, "its outputs")
 
-    def _note_changed(self, urn: str, paths: list[str], *, is_output: bool = False) -> None:
+    def _note_changed(self, urn: str, paths: list[str]) -> None:
         shown = [*paths[:SHOWN_PATHS], *(["…"] if len(paths) > SHOWN_PATHS else [])]
-        difference = urn, name_of(urn), CHANGES.format(", ".join(shown), when=self._when)
-        with self._lock:
-            (self._other_outputs if self._refused and is_output else self._differences).add(difference)
+        self._note(urn, name_of(urn), CHANGES, ", ".join(shown))
 
 
 def _answer_new(path: str, name: str, message: Any) -> bytes:
@@ -429,10 +384,9 @@ def serve(
     calls: RecordedCalls,
     complete: Callable[[], None],
     secrets: OtherSecrets | None = None,
-    refused: Key | None = None,
 ) -> Generator[tuple[ReplayProxy, CallRelay]]:
     """Serve each service on a Unix socket, created at its path, with the answers of recorded calls."""
     counts = CallCounts()
-    proxy = ReplayProxy(calls, counts, complete, secrets, refused)
+    proxy = ReplayProxy(calls, counts, complete, secrets)
     with serve_calls(monitor_path, engine_path, proxy, counts) as relay:
         yield proxy, relay

@@ -83,6 +83,26 @@ def test_all_look_ups_of_a_new_stack_are_findings(tmp_path: Path) -> None:
     assert [*find_changed_lookups(Stack("qa", head))] == [], "a real preview has real answers"
 
 
+def test_only_a_new_look_up_blocks(tmp_path: Path) -> None:
+    base, head = (run(tmp_path, (ZONES, {"state": state})) for state in ("available", "impaired"))
+    both = run(tmp_path, (ZONES, {"state": "available"}), (ZONES, {"state": "impaired"}))
+    moved = run(tmp_path, (ZONES, {"state": "available"}), settings="b2")
+    for after, before, blocks in (
+        (head, base, True),
+        (both, base, True),
+        (moved, base, True),
+        (head, None, True),
+        (base, both, False),
+        (run(tmp_path), base, False),
+    ):
+        [finding] = find_changed_lookups(Stack("dev", after, before, predicted=True))
+        assert (finding.name, finding.blocks) == (f"look-up {ZONES}", blocks)
+        assert finding.message.startswith(f"{ZONES}: ")
+        if before:  # A real preview has real answers.
+            [finding] = find_changed_lookups(Stack("dev", after, before))
+            assert not finding.blocks
+
+
 def test_a_look_up_through_a_provider_with_other_settings_is_a_finding(tmp_path: Path) -> None:
     base, head = (run(tmp_path, (ZONES, {}), settings=settings) for settings in ("a1", "b2"))
     [message] = messages(base, head)
