@@ -60,6 +60,9 @@ END_SECONDS = 60
 
 ENDED = "the process that evaluates the program has ended before the program"
 
+FAILED_AFTER_END = "the program has failed after it had registered all resources, so a deployment succeeds"
+"""Error of a program whose failure the engine ignores."""
+
 ERRORS = {
     COMPLETED: "",
     FAILED: PROGRAM_FAILED,
@@ -260,6 +263,8 @@ class RemoteProgram(Program):
             is_stopped = context and not context.is_active() and not proxy.is_completed
             if not error and not is_stopped:
                 proxy.require_completion(relay)
+        if error == PROGRAM_FAILED and proxy.is_completed:
+            error = FAILED_AFTER_END
         error = proxy.error or ("" if is_stopped else error)
         if calls and not error and not is_stopped:
             self._first_run = request, calls

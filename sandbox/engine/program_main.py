@@ -98,6 +98,9 @@ EXECUTED_CODE = Path(__file__).with_name("replay") / "executed_code.py"
 EXECUTED = "executed code"
 """The `urn` of the message of the log with the record of the executed code. No resource has such a URN."""
 
+SUCCESS = "A deployment takes this exit code for success, and deletes what the program has not declared yet."
+"""End of the message about a program that ends with the exit code 0."""
+
 GRACE_SECONDS, FEWEST_LOOKS = 5, 100
 """Seconds in which tasks and threads that are about to end may do so. Until then, the engine waits, so the
 review sees what they declare. On a busy machine, it takes longer to look so often for work that is left.
@@ -488,7 +491,8 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, grpc.RpcError):
         return f"RPC error: {cast(Any, error).details()}"
-    return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+    message = f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+    return f"{message}{SUCCESS}" if isinstance(error, SystemExit) and not error.code else message
 
 
 def main(project: Path, observer: int | None = None) -> int:

@@ -486,6 +486,55 @@ def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
     assert blocking >= {(RULE, "firewall"), ("guard-weakened", "schemas/stack-file.schema.json")}
 
 
+NEEDS_A_SECRET = """\
+import sys
+import pulumi
+import pulumi_aws as aws
+aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
+try:
+    token = pulumi.Config().require("token")
+except pulumi.ConfigMissingError as error:
+    BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("raise", "raise  # later", ""),
+        (
+            "sys.exit(f'no token: {error}')",
+            "pulumi.log.error(f'no token: {error}')",
+            "the program evaluates without it",
+        ),
+        (
+            "raise",
+            "aws.ec2.Vpc('other', cidr_block='0.0.0.0/8'); raise",
+            "without it, the program declares something else before it fails: other",
+        ),
+        ("sys.exit(1)", "sys.exit(0)", "without it, the program fails otherwise than the base"),
+    ],
+    ids=["fails as well", "logs the error", "declares something else", "ends with 0"],
+)
+def test_what_a_program_does_without_a_secret_that_the_review_invents_is_not_hidden(
+    before: str, after: str, reason: str, trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    trusted, stranger = trees
+    schema = {"properties": {"config": {"properties": {"attack:token": {"writeOnly": True}}}}}
+    (trusted / "schemas").mkdir()
+    (trusted / "schemas" / "stack-file.schema.json").write_text(json.dumps(schema))
+    (trusted / "__main__.py").write_text(NEEDS_A_SECRET.replace("BODY", before))
+    _git(trusted, "add", "-A")
+    _git(trusted, "commit", "-q", "-m", "a secret")
+    _git(stranger, "pull", "-q")
+    (stranger / "__main__.py").write_text(NEEDS_A_SECRET.replace("BODY", after))
+    done = _review(trees, tmp_path / "out")
+    assert done.returncode == bool(reason), done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "review.json").read_text())
+    messages = [item["message"] for item in report["findings"] if item["blocks"]]
+    assert len(messages) == bool(reason) and all(reason in message for message in messages)
+
+
 def test_a_new_secret_setting_in_a_large_stack_file_blocks(trees: tuple[Path, Path], tmp_path: Path) -> None:
     settings = (trees[1] / "Pulumi.dev.yaml").read_text()
     settings += "  attack:ranges:\n    secure: v1:aaaa\n" + f"# {'x' * 2**17}\n" * 7

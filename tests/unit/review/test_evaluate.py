@@ -11,7 +11,8 @@ import pytest
 from review import evaluate
 from review.findings import unknown_values
 from review.jail.messages import AGAIN, WITHOUT_SECRETS
-from review.stacks.engine_run import EngineRun
+from review.stacks.engine_run import EngineRun, Step
+from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from sandbox.summary import MASK
 from sandbox.wire.sentinels import UNKNOWN
@@ -349,6 +350,39 @@ def test_only_the_failure_of_the_base_proves_that_a_secret_is_needed(
     assert bool(message) == bool(reviewed.without_invented)
 
 
+def test_a_program_that_only_logs_the_error_of_the_base_does_not_need_the_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "without-secrets.code").write_text("0")
+    reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch)
+    assert reviewed.without_invented == "the program evaluates without it"
+
+
+@pytest.mark.parametrize("part", ["", "urn", "parent", "inputs", "protect"])
+def test_what_a_program_declares_before_it_fails_is_that_of_the_report(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role: dict[str, Any] = {
+        "urn": "urn:pulumi:dev::pipe::aws:iam/role:Role::support",
+        "type": "aws:iam/role:Role",
+        "custom": True,
+        "parent": "",
+        "inputs": {"path": "/"},
+        "protect": True,
+    }
+    others: dict[str, Any] = {
+        "urn": f"{role['urn']}-2",
+        "parent": "urn:pulumi:dev::pipe::a:b:C::c",
+        "inputs": {},
+        "protect": False,
+    }
+    steps = {"head": role, "without-secrets": role | ({part: others[part]} if part else {})}
+    reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch, steps)
+    assert bool(reviewed.without_invented) == bool(part)
+    assert not part or "declares something else before it fails: support" in reviewed.without_invented
+
+
 @pytest.mark.parametrize(
     ("other", "head", "is_needed"),
     [
@@ -371,20 +405,24 @@ def _read_without_secrets(
     refused: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
+    created: dict[str, dict[str, Any]] | None = None,
 ) -> Stack:
     """Read a stack whose head ended with `error` without the invented secrets.
 
     `base_errors` has the error of each base without them, which is empty for a base that lacks the stack.
+    `created` has the state of the resource that a side creates.
     """
 
     def read_run(side: str, tree: Path, _folder: Path, _base: Path) -> EngineRun:
         engine = EngineRun(tree)
         engine.phase.errors += [error] if error and side == "without-secrets" else []
+        for state in [created[side]] if created and side in created else ():
+            engine.steps[state["urn"]] = Step("create", None, Resource(state))
         return engine
 
     monkeypatch.setattr(evaluate, "_read_run", read_run)
     for name, text in base_errors.items():
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         content = {"settings": ["pipe:token"], "errors": [text] if text else []}
         (folder / name / "invented-secrets.json").write_text(json.dumps(content))
     (folder / stack / "without-secrets-failed-calls.jsonl").write_text(refused)

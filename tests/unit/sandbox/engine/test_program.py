@@ -17,7 +17,16 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2, resource_pb2_grpc
 
 from sandbox.engine.monitor_proxy import NO_END
-from sandbox.engine.program import ENDED, ERRORS, EXECUTED_CODE, SERVICE, SERVICES, Program, RemoteProgram
+from sandbox.engine.program import (
+    ENDED,
+    ERRORS,
+    EXECUTED_CODE,
+    FAILED_AFTER_END,
+    SERVICE,
+    SERVICES,
+    Program,
+    RemoteProgram,
+)
 from sandbox.engine.program_main import CHANNEL_OPTIONS, COMPLETED, EXECUTED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
@@ -95,7 +104,7 @@ def test_the_end_of_a_program_that_the_engine_stopped_is_no_error(sockets: Path)
     assert program.error == ""
 
 
-def _evaluate(listener: socket.socket, names: list[str]) -> None:
+def _evaluate(listener: socket.socket, names: list[str], code: int = COMPLETED) -> None:
     """Evaluate a program that declares resources with these names."""
     with listener.accept()[0] as connection, connection.makefile("rb") as stream:
         connection.sendall(STARTED)
@@ -107,7 +116,7 @@ def _evaluate(listener: socket.socket, names: list[str]) -> None:
             for name in names:
                 monitor.RegisterResource(resource_pb2.RegisterResourceRequest(type="a:b:C", name=name))
             monitor.SignalAndWaitForShutdown(Empty())
-        connection.sendall(bytes([COMPLETED]))
+        connection.sendall(bytes([code]))
 
 
 @pytest.mark.parametrize(("is_known", "new"), [(False, ["open"]), (False, []), (True, [])])
@@ -175,6 +184,18 @@ def test_a_program_runs_again_if_the_code_that_it_executes_is_to_be_recorded(
         program.replay()
     assert files == ["/a.py", "/b.py"]
     assert (tmp_path / EXECUTED_CODE).read_text() == '{"/a.py": [1]}', "a longer record is none"
+
+
+def test_a_failure_after_the_last_resource_is_not_that_of_a_deployment(sockets: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        address = stack.enter_context(serve_engine(FakeEngine()))
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(sockets / SERVICE))
+        listener.listen()
+        threading.Thread(target=_evaluate, args=(listener, ["a"], FAILED), daemon=True).start()
+        program = RemoteProgram(sockets, tmp_path / "failed")
+        program.Run(language_pb2.RunRequest(monitor_address=address, args=[address]), None)
+    assert program.error == FAILED_AFTER_END
 
 
 def test_a_program_with_secret_settings_runs_with_other_ones(sockets: Path, tmp_path: Path) -> None:
