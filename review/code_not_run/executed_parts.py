@@ -8,7 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from review.jail.regular_files import read_bytes
 from review.programs.file_states import find_differing
+from review.programs.imports import program_files
 from review.project_selection import Trees
+from sandbox.workspace.stacks import projects
 
 RECORD = TypeAdapter(dict[Path, set[int]])
 """Form of a record: the numbers of the executed parts by the path of a file."""
@@ -17,15 +19,24 @@ SUFFIX = ".py"
 
 
 def find_changed(trees: Trees) -> list[Path]:
-    """Return the head's Python files that differ from those of the base, by their paths in the tree."""
+    """Return the head's Python files that are new or changed for its programs, by their paths in the tree.
+
+    These also are files that no program of the base has, such as a module of the tests: nobody has read them
+    as a part of a program.
+    """
     _, head = trees
-    return sorted(
-        file for file in find_differing(*trees) if file.suffix == SUFFIX and (head / file).is_file()
-    )
+    of_base, of_head = map(find_program_files, trees)
+    changed = find_differing(*trees) | (of_head - of_base)
+    return sorted(file for file in changed if file.suffix == SUFFIX and (head / file).is_file())
+
+
+def find_program_files(tree: Path) -> set[Path]:
+    """Return the files that the programs of a tree can import."""
+    return {file for folder in {*projects(tree).values()} for file in program_files(tree, folder)}
 
 
 def find_recorded(trees: Trees) -> list[str]:
-    """Return the paths of the head's changed files, without links, whose execution a program records.
+    """Return the paths, without links, of the head's files whose execution a program records.
 
     A name that is not Unicode cannot be sent to the program, so all code of such a file counts as not run.
     """

@@ -1,25 +1,22 @@
 """Findings about changed code that the program did not execute: nothing shows what it would declare."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import decode_source
-from itertools import chain
 from pathlib import Path
 
 from review.code_not_run.changed_lines import ChangedLines, find_kept
-from review.code_not_run.executed_parts import find_changed
+from review.code_not_run.executed_parts import find_changed, find_program_files
 from review.code_not_run.unexecuted_parts import Unexecuted, find_unexecuted
 from review.jail.regular_files import read_bytes
 from review.model import DECLARES, Finding, SourceLocation, show_spaces
 from review.programs.encodings import is_utf8
-from review.programs.imports import program_files
 from review.project_selection import Trees
 from review.stacks.stack import Stack
 from sandbox.engine.replay.executed_code import find_parts
 from sandbox.errors import CommandError
-from sandbox.workspace.stacks import projects
 
 RULE = "code-not-run"
 
@@ -52,16 +49,17 @@ def find_not_run(stacks: Iterable[Stack], trees: Trees) -> list[Finding]:
     changed = find_changed(trees) if executed else []
     if not changed:
         return []
-    base, head = ({file: _read(tree / file) for file in changed} for tree in trees)
-    removed = [_read(trees[0] / file) for file in _python_files(trees[0]) if not (trees[1] / file).is_file()]
-    kept = find_kept(_modules(chain(base.values(), removed)), _modules(head.values()))
-    imported = _program_files(trees[1], executed)
+    of_base, of_head = map(find_program_files, trees)
+    removed = [file for file in _python_files(trees[0]) if not (trees[1] / file).is_file()]
+    base = {file: _read(trees[0] / file) for file in of_base.intersection([*changed, *removed])}
+    head = {file: _read(trees[1] / file) for file in changed}
+    kept = find_kept(_modules(base.values()), _modules(head.values()))
     findings: list[Finding] = []
     for file in changed:
         real = (trees[1] / file).resolve()
         numbers = {number for record in executed.values() for number in record.get(real, ())}
-        if numbers or file in imported:
-            findings += _find_in_file(file, base[file], head[file], numbers, kept)
+        if numbers or file in of_head:
+            findings += _find_in_file(file, base.get(file), head[file], numbers, kept)
     omitted = findings[MOST:]
     if omitted:
         rest = f"{len(omitted) + 1} more places in other files did not run in this review"
@@ -158,10 +156,3 @@ def _modules(files: Iterable[_File | None]) -> Iterator[tuple[ast.Module, Sequen
 
 def _python_files(tree: Path) -> Iterator[Path]:
     yield from (path.relative_to(tree) for path in sorted(tree.rglob("*.py")) if path.is_file())
-
-
-def _program_files(tree: Path, stacks: Mapping[str, object]) -> set[Path]:
-    """Return the files that the programs of the stacks can import."""
-    known = projects(tree)
-    folders = {known[name] for name in stacks if name in known}
-    return {file for folder in folders for file in program_files(tree, folder)}

@@ -400,6 +400,22 @@ def test_the_number_of_findings_is_limited(review: Review, trees: tuple[Path, Pa
     assert (len(texts), texts[-1]) == (MOST, "6 more places in other files")
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_code_that_no_program_of_the_base_imports_is_new(
+    is_moved: bool, trees: tuple[Path, Path], review: Review
+) -> None:
+    text = "def label():\n    return 1\n"
+    for tree in trees:
+        (tree / "tests").mkdir()
+        (tree / "tests" / "labels.py").write_text(text)
+    module = "labels" if is_moved else "tests.labels"
+    if is_moved:
+        (trees[1] / "tests" / "labels.py").rename(trees[1] / "labels.py")
+    first, second = review("", f"if no():\n    import {module}")
+    assert first.message.startswith("__main__.py:4 did not run")
+    assert second.message == f"{module.replace('.', '/')}.py did not run in this review"
+
+
 def test_what_ran_in_one_stack_ran(trees: tuple[Path, Path]) -> None:
     main = trees[1] / "__main__.py"
     main.write_text("a = 1\nb = 2\n")
