@@ -52,8 +52,7 @@ from review.project_selection import (
     select_stacks,
 )
 from review.stacks import engine_run, stack_file
-from review.stacks.engine_run import EngineRun, Step
-from review.stacks.resources import Resource
+from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from review.values.secret_documents import find_lines
 from sandbox import forking
@@ -649,29 +648,26 @@ def read_stack(
         secrets=_secret_settings(folder),
         control=control if control and not control.errors else None,
         invented=_invented(folder),
-        without_invented=_without_invented(name, trees, folder, head, is_new=projects[0] is None),
+        without_invented=_without_invented(name, trees, folder, is_new=projects[0] is None),
         # The program has written this file, so its name must not be that of a record of the engine's events.
         executed=executed_parts.read_record(folder / EXECUTED_CODE),
         has_base_program=not projects[0] and adds_only_stacks(trees),
     )
 
 
-def _without_invented(name: str, trees: Trees, folder: Path, head: EngineRun | None, *, is_new: bool) -> str:
+def _without_invented(name: str, trees: Trees, folder: Path, *, is_new: bool) -> str:
     """Describe the head without the invented secrets; empty if it fails as the base does, or did not run.
 
     A new stack has no base. The other stacks of its project show how the base fails. A program that only logs
-    the error of the base does not fail. What it declares before it fails is in the report if the `head`
-    declares the same with the secrets.
+    the error of the base does not fail, and what one declares before it fails is in no report.
     """
     run = _read_run(WITHOUT_SECRETS, trees[1], folder, trees[0])
     if not run:
         return ""
     if not run.errors or _text(folder / f"{WITHOUT_SECRETS}.code") == "0":
         return "the program evaluates without it"
-    declared = head.steps if head else {}
-    for urn, step in run.steps.items():
-        if step.new and not is_root(urn) and not _is_declared(step.new, declared.get(urn)):
-            return f"without it, the program declares something else before it fails: {name_of(urn)}"
+    if declared := [urn for urn in run.steps if not is_root(urn)]:
+        return f"without it, the program declares something before it fails: {name_of(declared[0])}"
     known: set[str] = set()
     for file in folder.parent.glob(f"*/{INVENTED}") if is_new else [folder / INVENTED]:
         known |= _failure_lines(json.loads(file.read_text())["errors"], file.parent.name)
@@ -680,14 +676,6 @@ def _without_invented(name: str, trees: Trees, folder: Path, head: EngineRun | N
         return ""
     return (
         f"without it, the program fails otherwise than the base, so it may not fail there: {run.errors[-1]}"
-    )
-
-
-def _is_declared(resource: Resource, step: Step | None) -> bool:
-    """Return True if a step of another run has the same resource."""
-    other = step.new if step else None
-    return other is not None and all(
-        getattr(resource, part) == getattr(other, part) for part in ("type", "parent", "inputs", "options")
     )
 
 

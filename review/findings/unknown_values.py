@@ -239,7 +239,9 @@ def find_unneeded_secrets(stack: Stack) -> Iterator[Finding]:
             f"{stack.file.name} lacks this secret setting, and what a deployment then does is hidden, since "
             f"the review invents a value: {stack.without_invented}"
         )
-        remedy = "Set the secret in the stack file, or let the program fail without it as the base does"
+        remedy = (
+            "Set the secret in the stack file, or let the program fail without it before it declares anything"
+        )
         yield stack.blocking_finding(RULE, f"setting {name}", message, remedy)
 
 

@@ -23,7 +23,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from sandbox.engine import monitor_proxy, program_process
 from sandbox.engine.monitor_proxy import MonitorProxy, append_row
-from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.engine.replay import replay_proxy
 from sandbox.engine.replay.other_secrets import OtherSecrets
@@ -66,6 +66,8 @@ FAILED_AFTER_END = "the program has failed after it had registered all resources
 ERRORS = {
     COMPLETED: "",
     FAILED: PROGRAM_FAILED,
+    AT_WORK: "the program is still at work, although it has registered all resources",
+    0: "the program ends its process with the exit code 0, which a deployment takes for success",
     -signal.SIGSYS & 255: "the program makes a system call for which the isolation ends it",
     PROCESSES_LEFT: "a process that the program started still runs after the program's end; wait for it",
 }
@@ -138,7 +140,7 @@ class LocalProgram(Program):
                 context.add_callback(partial(_shut_down, connection))
             error = _run(connection, request)
             # The program has logged its error. Without `bail`, the engine would report another one.
-            return language_pb2.RunResponse(error=error, bail=error == PROGRAM_FAILED)
+            return language_pb2.RunResponse(error=error, bail=error in (PROGRAM_FAILED, ERRORS[AT_WORK]))
 
 
 class RemoteProgram(Program):

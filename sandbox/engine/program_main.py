@@ -8,8 +8,7 @@ the modules that this script imports, and no others, since a program gets an imp
 `sys.path` contains. These differences remain, and a program does not get other modules or settings by them:
 
 - The engine's request comes from standard input, and not as arguments.
-- It ends with COMPLETED or FAILED, so that the end of a program is not taken for one of its process.
-- A program that raises SystemExit has failed. In a deployment, the exit code 0 means success.
+- It ends with COMPLETED, FAILED or AT_WORK, so that the end of a program is not taken for one of its process.
 - A program that says that it has registered all resources while work is left has failed (`wait_for_work`).
 - The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
   changes: whatever it asks the program's objects, it asks them as in a deployment.
@@ -53,8 +52,11 @@ from pulumi.runtime import config, configure, rpc, stack
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
-COMPLETED, FAILED = 10, 11
-"""Exit codes. All others belong to a program that has ended its process itself."""
+COMPLETED, FAILED, AT_WORK = 10, 11, 12
+"""Exit codes. All others belong to a program that has ended its process itself, also by SystemExit.
+
+AT_WORK means that work is left (`wait_for_work`): in a deployment, this is no failure.
+"""
 
 PROGRAM = "."
 """The program as the language host names it: its folder, in which it runs. `sys.path` has this name while the
@@ -97,9 +99,6 @@ EXECUTED_CODE = Path(__file__).with_name("replay") / "executed_code.py"
 
 EXECUTED = "executed code"
 """The `urn` of the message of the log with the record of the executed code. No resource has such a URN."""
-
-SUCCESS = "A deployment takes this exit code for success, and deletes what the program has not declared yet."
-"""End of the message about a program that ends with the exit code 0."""
 
 GRACE_SECONDS, FEWEST_LOOKS = 5, 100
 """Seconds in which tasks and threads that are about to end may do so. Until then, the engine waits, so the
@@ -436,9 +435,15 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     config.set_all_config(config.get_config_env(), config.get_config_secret_keys_env())
     loop = asyncio.new_event_loop()
     main: asyncio.Task[None] | None = None
-    monitor, engine = connect(
-        request.monitor_address, request.args[0], project, lambda: wait_for_work(loop, main, observer)
-    )
+    is_at_work = False
+
+    def end() -> None:
+        nonlocal is_at_work
+        is_at_work = True
+        wait_for_work(loop, main, observer)
+        is_at_work = False
+
+    monitor, engine = connect(request.monitor_address, request.args[0], project, end)
     configure(
         Settings(
             project=request.project,
@@ -468,7 +473,9 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     except BaseException as error:
         with suppress(grpc.RpcError):  # The engine may have ended.
             log.error(_message(error))
-        return FAILED
+        if isinstance(error, SystemExit):
+            raise
+        return AT_WORK if is_at_work else FAILED
     finally:
         executor.shutdown(wait=True)
         loop.close()
@@ -491,8 +498,7 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, grpc.RpcError):
         return f"RPC error: {cast(Any, error).details()}"
-    message = f"python inline source runtime error: {error}\n{traceback.format_exc()}"
-    return f"{message}{SUCCESS}" if isinstance(error, SystemExit) and not error.code else message
+    return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
 
 
 def main(project: Path, observer: int | None = None) -> int:

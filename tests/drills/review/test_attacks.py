@@ -490,7 +490,6 @@ NEEDS_A_SECRET = """\
 import sys
 import pulumi
 import pulumi_aws as aws
-aws.ec2.Vpc("net", cidr_block="10.0.0.0/16")
 try:
     token = pulumi.Config().require("token")
 except pulumi.ConfigMissingError as error:
@@ -510,11 +509,11 @@ except pulumi.ConfigMissingError as error:
         (
             "raise",
             "aws.ec2.Vpc('other', cidr_block='0.0.0.0/8'); raise",
-            "without it, the program declares something else before it fails: other",
+            "without it, the program declares something before it fails: other",
         ),
-        ("sys.exit(1)", "sys.exit(0)", "without it, the program fails otherwise than the base"),
+        ("sys.exit(1)", "sys.exit(256)", "without it, the program fails otherwise than the base"),
     ],
-    ids=["fails as well", "logs the error", "declares something else", "ends with 0"],
+    ids=["fails as well", "logs the error", "declares something", "ends with 0"],
 )
 def test_what_a_program_does_without_a_secret_that_the_review_invents_is_not_hidden(
     before: str, after: str, reason: str, trees: tuple[Path, Path], tmp_path: Path

@@ -18,7 +18,7 @@ from pulumi.runtime.proto import language_pb2
 
 from sandbox.engine import program_main
 from sandbox.engine.program import LocalProgram
-from sandbox.engine.program_main import COMPLETED, FAILED
+from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED
 from sandbox.toolchain import pulumi_cli
 from tests.support.sandbox.fake_engine import FakeEngine, serve
 
@@ -411,18 +411,21 @@ def test_a_deployment_runs_a_program_so(name: str, engine: tuple[FakeEngine, str
 
 
 @pytest.mark.parametrize(
-    ("program", "message"),
+    ("program", "code", "message"),
     [
-        ("raise ValueError('wrong')", "python inline source runtime error: wrong\nTraceback"),
-        ("import pulumi\nraise pulumi.RunError('wrong')", "wrong"),
-        ("raise SystemExit(0)", "python inline source runtime error: 0\nTraceback"),
+        ("raise ValueError('wrong')", FAILED, "python inline source runtime error: wrong\nTraceback"),
+        ("import pulumi\nraise pulumi.RunError('wrong')", FAILED, "wrong"),
+        # A deployment takes 0 for success, so the exit code has to be the one of the process there.
+        ("raise SystemExit(0)", 0, "python inline source runtime error: 0\nTraceback"),
+        ("raise SystemExit(256)", 0, "python inline source runtime error: 256\nTraceback"),
+        ("raise SystemExit('')", 1, "python inline source runtime error: \nTraceback"),
     ],
 )
 def test_the_error_of_a_program_that_fails_is_logged(
-    program: str, message: str, engine: tuple[FakeEngine, str], tmp_path: Path
+    program: str, code: int, message: str, engine: tuple[FakeEngine, str], tmp_path: Path
 ) -> None:
     servicer, address = engine
-    assert evaluate(write_project(tmp_path, program), address, tmp_path) == FAILED
+    assert evaluate(write_project(tmp_path, program), address, tmp_path) == code
     [warning] = servicer.messages
     assert warning.startswith(message)
 
@@ -437,7 +440,7 @@ def test_a_program_that_leaves_work_fails(name: str, engine: tuple[FakeEngine, s
     patience = f"GRACE_SECONDS, FEWEST_LOOKS = {program_main.GRACE_SECONDS}, {program_main.FEWEST_LOOKS}"
     assert patience in script
     hasty.write_text(script.replace(patience, "GRACE_SECONDS, FEWEST_LOOKS = 0.5, 10"))
-    assert evaluate(project, address, tmp_path, str(hasty)) == FAILED
+    assert evaluate(project, address, tmp_path, str(hasty)) == AT_WORK
     assert expected in servicer.messages[-1]
     assert not servicer.is_complete, "the engine must not take the program for complete"
 

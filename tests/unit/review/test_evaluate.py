@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -359,28 +360,19 @@ def test_a_program_that_only_logs_the_error_of_the_base_does_not_need_the_secret
     assert reviewed.without_invented == "the program evaluates without it"
 
 
-@pytest.mark.parametrize("part", ["", "urn", "parent", "inputs", "protect"])
-def test_what_a_program_declares_before_it_fails_is_that_of_the_report(
-    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("op", ["create", "same", "delete"])
+def test_a_program_that_declares_something_before_it_fails_is_not_hidden(
+    op: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    role: dict[str, Any] = {
-        "urn": "urn:pulumi:dev::pipe::aws:iam/role:Role::support",
-        "type": "aws:iam/role:Role",
-        "custom": True,
-        "parent": "",
-        "inputs": {"path": "/"},
-        "protect": True,
-    }
-    others: dict[str, Any] = {
-        "urn": f"{role['urn']}-2",
-        "parent": "urn:pulumi:dev::pipe::a:b:C::c",
-        "inputs": {},
-        "protect": False,
-    }
-    steps = {"head": role, "without-secrets": role | ({part: others[part]} if part else {})}
+    stack = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
+    role = "urn:pulumi:dev::pipe::aws:iam/role:Role::support"
+    states = [{"urn": urn, "type": urn.split("::")[2], "custom": True} for urn in (stack, role)]
+    steps = {op: states[:1]}
     reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch, steps)
-    assert bool(reviewed.without_invented) == bool(part)
-    assert not part or "declares something else before it fails: support" in reviewed.without_invented
+    assert not reviewed.without_invented
+    steps = {"same": states[:1], op: states[1:]}
+    reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch, steps)
+    assert reviewed.without_invented == "without it, the program declares something before it fails: support"
 
 
 @pytest.mark.parametrize(
@@ -405,19 +397,20 @@ def _read_without_secrets(
     refused: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    created: dict[str, dict[str, Any]] | None = None,
+    steps: Mapping[str, Sequence[dict[str, Any]]] = MappingProxyType({}),
 ) -> Stack:
     """Read a stack whose head ended with `error` without the invented secrets.
 
     `base_errors` has the error of each base without them, which is empty for a base that lacks the stack.
-    `created` has the state of the resource that a side creates.
+    `steps` has the states of the resources on which the head then has a step, by operation.
     """
 
     def read_run(side: str, tree: Path, _folder: Path, _base: Path) -> EngineRun:
         engine = EngineRun(tree)
         engine.phase.errors += [error] if error and side == "without-secrets" else []
-        for state in [created[side]] if created and side in created else ():
-            engine.steps[state["urn"]] = Step("create", None, Resource(state))
+        for op, state in ((op, state) for op, states in steps.items() for state in states):
+            sides = (Resource(state), None) if op == "delete" else (None, Resource(state))
+            engine.steps[state["urn"]] = Step(op, *sides)
         return engine
 
     monkeypatch.setattr(evaluate, "_read_run", read_run)

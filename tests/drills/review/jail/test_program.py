@@ -20,7 +20,7 @@ from review.jail.supervisor import running
 from review.jail.system_calls.filter import LOWEST_PRIORITY
 from sandbox.engine.call_relay import SECOND
 from sandbox.engine.http2_calls import TOO_LATE
-from sandbox.engine.program import ERRORS, RemoteProgram
+from sandbox.engine.program import ENDED, ERRORS, RemoteProgram
 from sandbox.engine.program_process import PROCESSES_LEFT
 from tests.support.sandbox.fake_engine import FakeEngine, serve
 
@@ -166,9 +166,10 @@ def test_a_program_whose_connections_nobody_accepts_has_failed(evaluate: Evaluat
     assert engine.messages == []
 
 
-def test_a_program_that_ends_its_process_has_failed(evaluate: Evaluate) -> None:
-    response, _ = evaluate("import os; os._exit(0)")
-    assert response.error == "the process that evaluates the program has ended before the program"
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_program_that_ends_its_process_has_failed(code: int, evaluate: Evaluate) -> None:
+    response, _ = evaluate(f"import os; os._exit({code})")
+    assert response.error == ERRORS.get(code, ENDED)
 
 
 LATE = {
