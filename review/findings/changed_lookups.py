@@ -1,4 +1,4 @@
-"""Look-ups that fail, are new or have other arguments than in the base: a report lacks their effects."""
+"""Look-ups that fail, are new, or have other arguments or another provider: a report lacks their effects."""
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
@@ -135,7 +135,7 @@ def find_indistinct_lookups(stack: Stack) -> Iterator[Finding]:
 
 
 def _finding(stack: Stack, token: str, what: str, effect: str) -> Finding:
-    """Return an advisory finding about look-ups."""
+    """Return a finding about look-ups that does not block by itself."""
     return Finding(
         stacks=[stack.name],
         policy="look-up-changed",

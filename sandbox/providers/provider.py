@@ -166,8 +166,8 @@ class Provider(ResourceProviderServicer):
     @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args, config = plain(decode(request.args)), self._config(context)
-        # Tags have no effect on a look-up.
-        settings = {name: value for name, value in config.items() if not name.endswith("Tags")}
+        harmless = cast(Sequence[str], table(self._package.name)["settings"]["harmless"])
+        settings = {name: value for name, value in config.items() if name not in harmless}
         row = {"lookup": request.tok, "args": args, "settings": digest(settings)}
         try:
             result = self._target.invoke(request.tok, args, config)

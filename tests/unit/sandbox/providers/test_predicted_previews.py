@@ -339,10 +339,14 @@ def test_a_look_up_that_fails_is_recorded_with_the_settings_of_its_provider(tmp_
     vars(connection)["abort"] = abort
     engine = cast(Any, connection)
     provider = Provider(Aws("aws"), AwsPlan(), predicts=True, lookups=file)
-    for region in ("ap-northeast-1", "us-east-1"):
-        provider.Configure(proto.ConfigureRequest(args=encode({"region": region})), engine)
+    for settings in (
+        {"region": "ap-northeast-1"},
+        {"region": "us-east-1"},
+        {"region": "us-east-1", "maxRetries": 9},
+    ):
+        provider.Configure(proto.ConfigureRequest(args=encode(settings)), engine)
         provider.Invoke(proto.InvokeRequest(tok=token, args=encode({"name": "office"})), engine)
-    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    first, second, third = (json.loads(line) for line in file.read_text().splitlines())
     assert first == {
         "lookup": token,
         "args": {"name": "office"},
@@ -350,6 +354,7 @@ def test_a_look_up_that_fails_is_recorded_with_the_settings_of_its_provider(tmp_
         "failed": True,
     }
     assert first["settings"] != second["settings"]
+    assert second == third, "such a setting has no effect on what a look-up finds"
 
 
 def test_the_secret_inputs_of_each_resource_are_recorded_also_if_there_are_none(tmp_path: Path) -> None:
