@@ -53,6 +53,7 @@ from review.project_selection import (
 )
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
+from review.stacks.resources import PROVIDERS
 from review.stacks.stack import Stack
 from review.values.secret_documents import find_lines
 from sandbox import forking
@@ -666,8 +667,10 @@ def _without_invented(name: str, trees: Trees, folder: Path, *, is_new: bool) ->
         return ""
     if not run.errors or _text(folder / f"{WITHOUT_SECRETS}.code") == "0":
         return "the program evaluates without it"
-    if declared := [urn for urn in run.steps if not is_root(urn)]:
-        return f"without it, the program declares something before it fails: {name_of(declared[0])}"
+    for urn, step in run.steps.items():
+        # A look-up makes the engine declare a provider, which does nothing by itself.
+        if not is_root(urn) and not step.resource.type.startswith(PROVIDERS):
+            return f"without it, the program declares something before it fails: {name_of(urn)}"
     known: set[str] = set()
     for file in folder.parent.glob(f"*/{INVENTED}") if is_new else [folder / INVENTED]:
         known |= _failure_lines(json.loads(file.read_text())["errors"], file.parent.name)

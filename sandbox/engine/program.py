@@ -23,7 +23,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from sandbox.engine import monitor_proxy, program_process
 from sandbox.engine.monitor_proxy import MonitorProxy, append_row
-from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED
+from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED, SUCCEEDED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.engine.replay import replay_proxy
 from sandbox.engine.replay.other_secrets import OtherSecrets
@@ -60,14 +60,16 @@ END_SECONDS = 60
 
 ENDED = "the process that evaluates the program has ended before the program"
 
-FAILED_AFTER_END = "the program has failed after it had registered all resources, so a deployment succeeds"
-"""Error of a program whose failure the engine ignores."""
+FAILED_AFTER_END = (
+    "the program has failed after it had registered all resources, which a deployment makes nevertheless"
+)
+"""Error of a program that fails too late (pulumi/pulumi, pkg/resource/deploy/deployment_executor.go)."""
 
 ERRORS = {
     COMPLETED: "",
     FAILED: PROGRAM_FAILED,
     AT_WORK: "the program is still at work, although it has registered all resources",
-    0: "the program ends its process with the exit code 0, which a deployment takes for success",
+    SUCCEEDED: "the program ends its process with the exit code 0, which a deployment takes for success",
     -signal.SIGSYS & 255: "the program makes a system call for which the isolation ends it",
     PROCESSES_LEFT: "a process that the program started still runs after the program's end; wait for it",
 }
@@ -265,7 +267,7 @@ class RemoteProgram(Program):
             is_stopped = context and not context.is_active() and not proxy.is_completed
             if not error and not is_stopped:
                 proxy.require_completion(relay)
-        if error == PROGRAM_FAILED and proxy.is_completed:
+        if error in (PROGRAM_FAILED, ENDED) and proxy.is_completed:
             error = FAILED_AFTER_END
         error = proxy.error or ("" if is_stopped else error)
         if calls and not error and not is_stopped:

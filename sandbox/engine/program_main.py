@@ -8,7 +8,7 @@ the modules that this script imports, and no others, since a program gets an imp
 `sys.path` contains. These differences remain, and a program does not get other modules or settings by them:
 
 - The engine's request comes from standard input, and not as arguments.
-- It ends with COMPLETED, FAILED or AT_WORK, so that the end of a program is not taken for one of its process.
+- It ends with an exit code of its own, so that the end of a program is not taken for one of its process.
 - A program that says that it has registered all resources while work is left has failed (`wait_for_work`).
 - The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
   changes: whatever it asks the program's objects, it asks them as in a deployment.
@@ -52,11 +52,14 @@ from pulumi.runtime import config, configure, rpc, stack
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
-COMPLETED, FAILED, AT_WORK = 10, 11, 12
-"""Exit codes. All others belong to a program that has ended its process itself, also by SystemExit.
+COMPLETED, FAILED, AT_WORK, SUCCEEDED = 10, 11, 12, 0
+"""Exit codes. All others belong to a program that has ended its process itself.
 
-AT_WORK means that work is left (`wait_for_work`): in a deployment, this is no failure.
+AT_WORK means that work is left (`wait_for_work`). With SUCCEEDED, a deployment takes SystemExit for success.
 """
+
+STATUS = 0xFF
+"""The bits of an exit code that the system has."""
 
 PROGRAM = "."
 """The program as the language host names it: its folder, in which it runs. `sys.path` has this name while the
@@ -435,13 +438,18 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     config.set_all_config(config.get_config_env(), config.get_config_secret_keys_env())
     loop = asyncio.new_event_loop()
     main: asyncio.Task[None] | None = None
-    is_at_work = False
+    exit_process = os._exit
 
     def end() -> None:
-        nonlocal is_at_work
-        is_at_work = True
-        wait_for_work(loop, main, observer)
-        is_at_work = False
+        """Wait for work, or end the process: a program that went on could fail here only."""
+        try:
+            wait_for_work(loop, main, observer)
+        except BaseException as error:
+            with suppress(BaseException):
+                log.error(_message(error))
+                sys.stdout.flush()
+                sys.stderr.flush()
+            exit_process(AT_WORK)
 
     monitor, engine = connect(request.monitor_address, request.args[0], project, end)
     configure(
@@ -473,9 +481,7 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     except BaseException as error:
         with suppress(grpc.RpcError):  # The engine may have ended.
             log.error(_message(error))
-        if isinstance(error, SystemExit):
-            raise
-        return AT_WORK if is_at_work else FAILED
+        return SUCCEEDED if isinstance(error, SystemExit) and _is_success(error.code) else FAILED
     finally:
         executor.shutdown(wait=True)
         loop.close()
@@ -487,6 +493,11 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
         sys.stdout.flush()
         sys.stderr.flush()
     return COMPLETED
+
+
+def _is_success(code: Any) -> bool:
+    """Return True for the code of a SystemExit with which a process ends with 0."""
+    return code is None or (issubclass(type(code), int) and int.__and__(code, STATUS) == 0)
 
 
 def _message(error: BaseException) -> str:

@@ -486,6 +486,17 @@ def test_a_secret_that_only_the_schema_of_the_head_declares_has_no_value(
     assert blocking >= {(RULE, "firewall"), ("guard-weakened", "schemas/stack-file.schema.json")}
 
 
+FALSE_FAILURE = """
+    import contextlib, os
+    from google.protobuf.empty_pb2 import Empty
+    from pulumi.runtime import settings
+    pulumi.log.error(f"no token: {error}")
+    with contextlib.suppress(BaseException):
+        settings.get_monitor().SignalAndWaitForShutdown(Empty())
+    os._exit(11)
+"""
+"""The end of a program that a deployment takes for complete, and then an exit code of a failure."""
+
 NEEDS_A_SECRET = """\
 import sys
 import pulumi
@@ -512,8 +523,13 @@ except pulumi.ConfigMissingError as error:
             "without it, the program declares something before it fails: other",
         ),
         ("sys.exit(1)", "sys.exit(256)", "without it, the program fails otherwise than the base"),
+        (
+            "sys.exit(f'no token: {error}')",
+            FALSE_FAILURE,
+            "without it, the program fails otherwise than the base",
+        ),
     ],
-    ids=["fails as well", "logs the error", "declares something", "ends with 0"],
+    ids=["fails as well", "logs the error", "declares something", "ends with 0", "ends and fails then"],
 )
 def test_what_a_program_does_without_a_secret_that_the_review_invents_is_not_hidden(
     before: str, after: str, reason: str, trees: tuple[Path, Path], tmp_path: Path

@@ -17,8 +17,9 @@ import pytest
 from pulumi.runtime.proto import language_pb2
 
 from sandbox.engine import program_main
-from sandbox.engine.program import LocalProgram
-from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED
+from sandbox.engine.program import ERRORS, LocalProgram
+from sandbox.engine.program_main import AT_WORK, COMPLETED, FAILED, SUCCEEDED
+from sandbox.engine.program_process import PROCESSES_LEFT
 from sandbox.toolchain import pulumi_cli
 from tests.support.sandbox.fake_engine import FakeEngine, serve
 
@@ -415,10 +416,11 @@ def test_a_deployment_runs_a_program_so(name: str, engine: tuple[FakeEngine, str
     [
         ("raise ValueError('wrong')", FAILED, "python inline source runtime error: wrong\nTraceback"),
         ("import pulumi\nraise pulumi.RunError('wrong')", FAILED, "wrong"),
-        # A deployment takes 0 for success, so the exit code has to be the one of the process there.
-        ("raise SystemExit(0)", 0, "python inline source runtime error: 0\nTraceback"),
-        ("raise SystemExit(256)", 0, "python inline source runtime error: 256\nTraceback"),
-        ("raise SystemExit('')", 1, "python inline source runtime error: \nTraceback"),
+        ("raise SystemExit(0)", SUCCEEDED, "python inline source runtime error: 0\nTraceback"),
+        ("raise SystemExit", SUCCEEDED, "python inline source runtime error: \nTraceback"),
+        ("raise SystemExit(256)", SUCCEEDED, "python inline source runtime error: 256\nTraceback"),
+        ("raise SystemExit('')", FAILED, "python inline source runtime error: \nTraceback"),
+        ("raise SystemExit(10)", FAILED, "python inline source runtime error: 10\nTraceback"),
     ],
 )
 def test_the_error_of_a_program_that_fails_is_logged(
@@ -452,7 +454,7 @@ def test_an_orphan_of_a_program_is_work(engine: tuple[FakeEngine, str], tmp_path
     request = language_pb2.RunRequest(
         project="attack", stack="dev", monitor_address=address, args=[address], parallel=4
     )
-    assert LocalProgram(project).Run(request, None).bail
+    assert LocalProgram(project).Run(request, None).error == ERRORS[PROCESSES_LEFT]
     assert servicer.messages[-1].startswith("the process sleep is still at work")
     assert not servicer.is_complete
 

@@ -27,7 +27,7 @@ from sandbox.engine.program import (
     Program,
     RemoteProgram,
 )
-from sandbox.engine.program_main import AT_WORK, CHANNEL_OPTIONS, COMPLETED, EXECUTED, FAILED
+from sandbox.engine.program_main import AT_WORK, CHANNEL_OPTIONS, COMPLETED, EXECUTED, FAILED, SUCCEEDED
 from sandbox.engine.program_process import LENGTH_BYTES, PROCESSES_LEFT, STARTED
 from sandbox.summary import PROGRAM_FAILED
 from tests.support.sandbox.fake_engine import FakeEngine
@@ -49,7 +49,7 @@ def sockets() -> Iterator[Path]:
         (STARTED + bytes([FAILED]), PROGRAM_FAILED),
         (STARTED + bytes([PROCESSES_LEFT]), ERRORS[PROCESSES_LEFT]),
         (STARTED + bytes([AT_WORK]), ERRORS[AT_WORK]),
-        (STARTED + bytes([0]), ERRORS[0]),
+        (STARTED + bytes([SUCCEEDED]), ERRORS[SUCCEEDED]),
         (STARTED + bytes([1]), ENDED),
         (STARTED, ENDED),
         (bytes([COMPLETED]) * 2, ENDED),
