@@ -314,7 +314,7 @@ def test_no_line_of_a_value_looks_like_a_part_of_the_page(browser: Browser, tmp_
     page = _open(browser, tmp_path, samples.report(changes=[_created()]))
     page.get_by_text("2 inputs").click()
     note = page.locator(".properties .value")
-    assert note.inner_text().splitlines() == ["For the proxy. ⏎", "• spec: {} ⏎", "⏎", "⏎"]
+    assert note.inner_text().splitlines() == ["For the proxy. ⏎", r"\u2022 spec: {} ⏎", "⏎", "⏎"]
     style = note.evaluate(STYLE)
     for part in (
         page.locator(".properties li").first,
