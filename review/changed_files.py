@@ -9,7 +9,7 @@ from review.findings.unevaluated_files import COMPILED
 from review.model import Finding
 from review.programs.command_files import describe_code, describe_imports, is_command
 from review.programs.file_states import find_differing, remembered
-from review.programs.imports import CODE, imported_files, program_files
+from review.programs.imports import CODE, all_program_files, imported_files, program_files
 from review.project_selection import Trees
 from sandbox.workspace.stacks import projects
 
@@ -220,8 +220,7 @@ def _describe_used(trees: Trees) -> dict[Path, str]:
 
 def _imported_modules(trees: Trees) -> set[Path]:
     """Return the modules that the programs of base and head import."""
-    files = (file for tree in trees for file in _program_files(tree, projects(tree)))
-    return {file for file in files if file.suffix in CODE}
+    return {file for tree in trees for file in all_program_files(tree) if file.suffix in CODE}
 
 
 def _makefiles(tree: Path) -> list[str]:

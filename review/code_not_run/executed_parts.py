@@ -8,9 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from review.jail.regular_files import read_bytes
 from review.programs.file_states import find_differing
-from review.programs.imports import program_files
+from review.programs.imports import all_program_files
 from review.project_selection import Trees
-from sandbox.workspace.stacks import projects
 
 RECORD = TypeAdapter(dict[Path, set[int]])
 """Form of a record: the numbers of the executed parts by the path of a file."""
@@ -25,14 +24,9 @@ def find_changed(trees: Trees) -> list[Path]:
     as a part of a program.
     """
     _, head = trees
-    of_base, of_head = map(find_program_files, trees)
+    of_base, of_head = map(all_program_files, trees)
     changed = find_differing(*trees) | (of_head - of_base)
     return sorted(file for file in changed if file.suffix == SUFFIX and (head / file).is_file())
-
-
-def find_program_files(tree: Path) -> set[Path]:
-    """Return the files that the programs of a tree can import."""
-    return {file for folder in {*projects(tree).values()} for file in program_files(tree, folder)}
 
 
 def find_recorded(trees: Trees) -> list[str]:

@@ -8,11 +8,12 @@ from importlib.util import decode_source
 from pathlib import Path
 
 from review.code_not_run.changed_lines import ChangedLines, find_kept
-from review.code_not_run.executed_parts import find_changed, find_program_files
+from review.code_not_run.executed_parts import find_changed
 from review.code_not_run.unexecuted_parts import Unexecuted, find_unexecuted
 from review.jail.regular_files import read_bytes
 from review.model import DECLARES, Finding, SourceLocation, show_spaces
 from review.programs.encodings import is_utf8
+from review.programs.imports import all_program_files
 from review.project_selection import Trees
 from review.stacks.stack import Stack
 from sandbox.engine.replay.executed_code import find_parts
@@ -49,7 +50,7 @@ def find_not_run(stacks: Iterable[Stack], trees: Trees) -> list[Finding]:
     changed = find_changed(trees) if executed else []
     if not changed:
         return []
-    of_base, of_head = map(find_program_files, trees)
+    of_base, of_head = map(all_program_files, trees)
     removed = [file for file in _python_files(trees[0]) if not (trees[1] / file).is_file()]
     base = {file: _read(trees[0] / file) for file in of_base.intersection([*changed, *removed])}
     head = {file: _read(trees[1] / file) for file in changed}

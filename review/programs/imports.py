@@ -9,6 +9,7 @@ from pathlib import Path
 
 from review.jail.regular_files import read_bytes
 from sandbox.errors import CommandError
+from sandbox.workspace.stacks import projects
 
 CODE = (".py", ".pyc")
 """Endings of the names of Python's files, which only count if they are imported."""
@@ -18,6 +19,11 @@ OF_TOOLS = (
     *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
 )
 """Lower-case names of files that linters, installers and compilers read in the folder of code, or above."""
+
+
+def all_program_files(tree: Path) -> set[Path]:
+    """Return the paths of the files of all programs of a tree."""
+    return {file for folder in {*projects(tree).values()} for file in program_files(tree, folder)}
 
 
 def program_files(tree: Path, project: Path, without: Set[Path] = frozenset()) -> set[Path]:

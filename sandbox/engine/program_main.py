@@ -9,7 +9,9 @@ the modules that this script imports, and no others, since a program gets an imp
 
 - The engine's request comes from standard input, and not as arguments.
 - It ends with an exit code of its own, so that the end of a program is not taken for one of its process.
-- A program that says that it has registered all resources while work is left has failed (`wait_for_work`).
+- A program that raises SystemExit has failed. In a deployment, the exit code 0 means success.
+- A program that says that it has registered all resources while work is left has failed, and its process ends
+  at once (`wait_for_work`).
 - The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
   changes: whatever it asks the program's objects, it asks them as in a deployment.
 - `os.sendfile` copies files by reading them (`copy_files_by_reading`).
