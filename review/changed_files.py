@@ -60,6 +60,11 @@ DOCUMENT = ".md"
 Elsewhere, a tool may read one: a workflow shows the report `review.md` of a folder.
 """
 
+NEVER_DATA = ("", DOCUMENT, ".pyi")
+"""Endings of new files that are no data of a program: tools read them by names such as HEAD, Dockerfile and
+AGENTS.md, and type checkers read a stub (.pyi) in place of a module.
+"""
+
 REPORTED = (Path("review/waivers.yaml"),)
 """Files whose changes the report shows in another way."""
 
@@ -199,10 +204,17 @@ def find_outside(stacks: Collection[str], changed: Set[Path], trees: Trees) -> l
         # The head may have an import that its program never executes. This makes neither a module of the base
         # a part of the program, nor a new file that a command of the base would import, nor one in a folder
         # without code of the base's program: there and at the top of the tree, a new package may take the
-        # place of a module with its name.
+        # place of a module with its name. Of other new files, only those are data that lie beside data of the
+        # base's program with the same ending: git, editors, agents and tools look for names of their own.
         imported = new & _program_files(head, stacks, _other_code(base) - in_base)
-        own = {file.parts[0] for file in in_base if os.path.lexists(base / file)}
-        changed -= {file for file in imported if file.parts[0] in own}
+        in_base = {file for file in in_base if os.path.lexists(base / file)}
+        own = {file.parts[0] for file in in_base}
+        kinds = {(file.parent, file.suffix) for file in in_base if file.suffix.casefold() not in NEVER_DATA}
+        changed -= {
+            file
+            for file in imported
+            if file.parts[0] in own and (file.suffix in CODE or (file.parent, file.suffix) in kinds)
+        }
     return [f"{file}" for file in sorted(changed, key=lambda file: _urgency(file, trees))]
 
 

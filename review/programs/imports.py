@@ -17,6 +17,7 @@ CODE = (".py", ".pyc")
 OF_TOOLS = (
     *("ruff.toml", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "mypy.ini", "pyrightconfig.json"),
     *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
+    *("pytest.toml", "uv.toml", "mise.toml", "compose.yaml", "compose.yml", "tsconfig.json"),
 )
 """Lower-case names of files that linters, installers and compilers read in the folder of code, or above."""
 

@@ -110,9 +110,9 @@ def test_a_document_has_no_effect_only_where_the_base_has_it(trees: Trees) -> No
 
 def test_files_of_a_program_count_on_either_side(trees: Trees) -> None:
     (trees[1] / "__main__.py").write_text("import shop.api, shop.new.part")
-    (trees[1] / "shop" / "new" / "files").mkdir(parents=True)
+    (trees[1] / "shop" / "new").mkdir(parents=True)
     (trees[1] / "shop" / "new" / "part.py").write_text("VALUE = 1")
-    (trees[1] / "shop" / "new" / "files" / "part.sql").write_text("SELECT 1")
+    (trees[1] / "shop" / "files" / "part.sql").write_text("SELECT 1")
     (trees[1] / "shop" / "api.py").write_text("not Python")
     (trees[1] / "shop" / "files" / "api.sql").unlink()
     assert outside(["dev"], trees) == []
@@ -140,12 +140,38 @@ def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees
         (tree / "foundation" / "names.py").write_text("NAME = 1")
         (tree / "foundation" / "registry").mkdir()
         (tree / "foundation" / "registry" / "__init__.py").write_text("")
+        (tree / "foundation" / "registry" / "names.json").write_text("")
     new = [".python-version", "Makefile", "pyproject.toml", "requirements.txt", "up.sh"]
     for name in (*new, "registry/rules.json"):
         (trees[1] / "foundation" / name).write_text("")
     (trees[1] / "foundation" / "notes.txt").write_text("another content")
     named = ["foundation/notes.txt", *(f"foundation/{name}" for name in new)]
     assert outside(["dev", "stg", "foundation/dev"], trees) == named
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "files/HEAD",
+            "files/config",
+            "files/objects/api.sql",
+            "AGENTS.md",
+            "files/CLAUDE.md",
+            "Dockerfile",
+        ),
+        *("api.pyi", "files/pytest.toml", "api.sql", "files/api.sh", "new/part.sql"),
+    ],
+)
+def test_a_new_file_is_no_data_unless_it_lies_beside_data_with_its_ending(trees: Trees, name: str) -> None:
+    for tree in trees:
+        for file in ("names", "README.md", "ruff.pyi", "rows.toml"):
+            (tree / "shop" / "files" / file).write_text("")
+    (trees[1] / "__main__.py").write_text("import shop.api, shop.new.part")
+    for file in ("new/part.py", name, "files/new.sql", "files/new.toml"):
+        (trees[1] / "shop" / file).parent.mkdir(exist_ok=True)
+        (trees[1] / "shop" / file).write_text("SELECT 2")
+    assert outside(["dev", "stg", "foundation/dev"], trees) == [f"shop/{name}"]
 
 
 def test_an_import_that_only_the_head_has_makes_no_module_of_the_base_a_part_of_the_program(
