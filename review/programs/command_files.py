@@ -42,7 +42,7 @@ def describe_imports(tree: Path, folders: Sequence[str], without: Sequence[str])
         for file in packages
         if is_command(tree, file) and file not in others and file.parts[0] not in folders
     ]
-    importers = find_importers(tree, tree, commands, others, only_beside_code=True)
+    importers = find_importers(tree, tree, commands, others, only_beside_code=True, with_packages=True)
     return {
         file: _describe(file, importer, importers)
         for file, importer in importers.items()
@@ -66,7 +66,7 @@ def describe_code(
                 named.setdefault(path, f"{file.relative_to(tree)} runs it")
     commands = [file for folder in folders for file in sorted((tree / folder).rglob("*.py"))]
     modules = [tree / file for file in named if file.suffix in CODE]
-    importers = find_importers(tree, tree, [*commands, *modules])
+    importers = find_importers(tree, tree, [*commands, *modules], with_packages=True)
     imported = {
         file: _describe(file, importer or file, importers)
         for file, importer in importers.items()
@@ -76,10 +76,13 @@ def describe_code(
 
 
 def _run_files(text: bytes) -> Iterator[Path]:
-    """Yield the files of the modules and the files that a text tells Python or a shell to run."""
+    """Yield the files of the modules and the files that a text tells Python or a shell to run.
+
+    A package may take the place of a module with its name, and its `__init__.py` runs before `__main__.py`.
+    """
     for match in RUN_MODULE.finditer(text):
         path = Path(*match[1].decode().strip(".").split("."))
-        yield from (path.with_suffix(".py"), path / MAIN)
+        yield from (path.with_suffix(".py"), path / "__init__.py", path / MAIN)
     for match in RUN_FILE.finditer(text):
         yield Path(match[1].decode())
 

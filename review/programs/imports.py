@@ -53,10 +53,12 @@ def find_importers(
     without: Set[Path] = frozenset(),
     *,
     only_beside_code: bool = False,
+    with_packages: bool = False,
 ) -> dict[Path, Path | None]:
     """Return the files of `imported_files`, each with the module that leads to it first; `code` has none.
 
-    With `only_beside_code`, data does not count if all modules in its folder, and above, are empty.
+    With `only_beside_code`, data does not count if all modules in its folder, and above, are empty. With
+    `with_packages`, those around `code` count as well, which `python -m` imports before it runs a module.
     """
     roots = {project.relative_to(tree), Path()}
     importers: dict[Path, Path | None] = {file.relative_to(tree): None for file in code}
@@ -65,7 +67,9 @@ def find_importers(
     pending = deque(importers)
     while pending:
         file = pending.popleft()
-        for name in _imported_names(tree / file, ".".join(file.parent.parts)):
+        package = ".".join(file.parent.parts)
+        around = (package,) if with_packages and not importers[file] else ()
+        for name in (*_imported_names(tree / file, package), *around):
             if name in names:
                 continue
             names.add(name)

@@ -301,6 +301,27 @@ def test_what_python_runs_as_a_package_counts_with_what_it_imports(trees: Trees)
     }
 
 
+def test_packages_around_and_in_place_of_a_module_that_a_command_runs_count(trees: Trees) -> None:
+    for tree in trees:
+        for file in ("tests/support/__init__.py", "tests/support/pages.py", "shop/settings/__main__.py"):
+            (tree / file).parent.mkdir(exist_ok=True, parents=True)
+            (tree / file).write_text("")
+        (tree / "Makefile").write_text("a:\n\t@$(PY) -m tests.support.pages")
+        (tree / "__main__.py").write_text("import shop.settings")
+    new = ["shop/settings/__init__.py", "tests/support/pages/__init__.py", "tests/support/pages/__main__.py"]
+    for file in (*new, "tests/__init__.py", "tests/support/__init__.py", "tests/support/other.py"):
+        (trees[1] / file).parent.mkdir(exist_ok=True)
+        (trees[1] / file).write_text("# another content")
+    changed = find_changed(trees)
+    assert {f"{file}": way for file, way in find_run(changed, trees).items()} == {
+        "shop/settings/__init__.py": "shop/settings/__main__.py imports it",
+        "tests/__init__.py": "tests/support/pages.py imports it",
+        "tests/support/__init__.py": "tests/support/pages.py imports it",
+        "tests/support/pages/__init__.py": "Makefile runs it",
+        "tests/support/pages/__main__.py": "Makefile runs it",
+    }
+
+
 def test_tests_lead_to_no_module_but_rules_do(trees: Trees) -> None:
     for tree in trees:
         (tree / "policies" / "rules").mkdir()
