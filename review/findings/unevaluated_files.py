@@ -1,6 +1,7 @@
 """Findings about parts of project files that a deployment reads and the review does not evaluate."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
-from review.programs.encodings import is_utf8
+from review.programs.encodings import has_lone_return, is_utf8
 from review.programs.file_states import find_differing
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -76,6 +77,20 @@ PEP 552: unchecked hash). The review sees no effect of those for another process
 ATTRIBUTES = ".gitattributes"
 """Name of the files with which git changes the content of others in a checkout (gitattributes(5))."""
 
+HEAD_OF_REPOSITORY = "head"
+"""Lower-case name of a file that each repository of git has. Git takes every folder with HEAD, objects/ and
+refs/ for one (git/git, setup.c: is_git_directory). Then its file `config` may name programs for git to run.
+"""
+
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Pattern of the characters that nobody sees (Default_Ignorable_Code_Point of Unicode's
+DerivedCoreProperties.txt). Linux ignores them in the names of a folder that ignores case (fs/unicode), and
+HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
+"""
+
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each change of the head's project files that the review does not evaluate."""
@@ -112,6 +127,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         yield from _findings(stacks, PACK_FILE, "this file, which says how the engine runs the policies")
     parts = {
         ATTRIBUTES: "this file, which may change files in a checkout",
+        HEAD_OF_REPOSITORY: "this file, for which git may take its folder for a repository",
         **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
     }
     for path in sorted(base.rglob("*")):
@@ -129,6 +145,8 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         file = path.relative_to(head)
         if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
             part = "this file, which takes the place of another one if a file system ignores case"
+        elif IGNORABLE.search(f"{file}") and not os.path.lexists(base / file):
+            part = "this file, whose name has invisible characters that a file system may ignore"
         if path.is_symlink() and _link(path) != _link(base / file):
             message = (
                 f"the pull request makes this path a link to {link_target(path)!r}; whatever reads or writes "
@@ -149,18 +167,26 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             )
         elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
-    yield from _other_encodings(stacks, base, head)
+    yield from _misleading_modules(stacks, base, head)
 
 
-def _other_encodings(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each changed module of the head that Python does not decode as UTF-8."""
-    message = (
-        "the pull request changes this module, whose encoding is not UTF-8; Python may run other code than "
-        "editors and GitHub show"
-    )
+def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+    """Yield a finding for each changed module of the head whose text Python reads in another way."""
     for file in sorted(find_differing(base, head)):
-        if file.suffix.casefold() == ".py" and not is_utf8(_content(head / file) or b""):
-            yield from (weakened(stack, f"{file}", message) for stack in stacks)
+        if file.suffix.casefold() != ".py":
+            continue
+        content = _content(head / file) or b""
+        if not is_utf8(content):
+            fault = "whose encoding is not UTF-8"
+        elif has_lone_return(content):
+            fault = "which has a carriage return without a line feed"
+        else:
+            continue
+        message = (
+            f"the pull request changes this module, {fault}; Python may run other code than editors and "
+            "GitHub show"
+        )
+        yield from (weakened(stack, f"{file}", message) for stack in stacks)
 
 
 def _is_one_of(names: Iterable[str], path: Path) -> bool:
@@ -169,13 +195,15 @@ def _is_one_of(names: Iterable[str], path: Path) -> bool:
 
 
 def _ambiguous(paths: Iterable[Path]) -> set[Path]:
-    """Return the paths that differ from another one only in case or in the form of a letter (NFC, NFD).
+    """Return the paths that differ from another one only in what a file system may ignore.
 
-    The file system of macOS takes them for one path, so a checkout there has only one of the files.
+    That is case, the form of a letter (NFC, NFD), and characters that nobody sees. The one of macOS takes
+    them for one path, so a checkout there has only one of the files.
     """
     groups: dict[str, set[Path]] = {}
     for path in paths:
-        groups.setdefault(unicodedata.normalize("NFC", f"{path}".casefold()), set()).add(path)
+        name = IGNORABLE.sub("", f"{path}").casefold()
+        groups.setdefault(unicodedata.normalize("NFC", name), set()).add(path)
     return {path for group in groups.values() if len(group) > 1 for path in group}
 
 

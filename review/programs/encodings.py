@@ -21,3 +21,13 @@ def is_utf8(content: bytes) -> bool:
     except SyntaxError:
         return False
     return codecs.lookup(encoding).name in UTF_8
+
+
+def has_lone_return(content: bytes) -> bool:
+    """Return True if a file has a carriage return that is not a part of a Windows line break.
+
+    Python ends the line there, also that of a comment, and Git and GitHub do not
+    (https://docs.python.org/3/reference/lexical_analysis.html#physical-lines). Python does not end a line at
+    others of the characters that end lines elsewhere, such as a form feed or U+2028.
+    """
+    return b"\r" in content.replace(b"\r\n", b"")

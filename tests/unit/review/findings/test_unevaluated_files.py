@@ -25,6 +25,8 @@ COMPILED = "this compiled module, which may take the place of its source"
 ATTRIBUTES = "this file, which may change files in a checkout"
 AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 OTHER_CASE = "this file, which is the one of a stack if a file system ignores case"
+INVISIBLE = "this file, whose name has invisible characters that a file system may ignore"
+REPOSITORY = "this file, for which git may take its folder for a repository"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
 FORM = "the form of this file, whose lines commands replace"
@@ -99,6 +101,13 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("Policies/config/dev.json", "{}", AMBIGUOUS, STACKS),
     ("policies/config/dev.json", "{}", "", []),
     ("docs/cafe\u0301", "x", AMBIGUOUS, STACKS),
+    ("policies/PulumiPolicy\u200c.yaml", "{}", AMBIGUOUS, STACKS),
+    ("docs/Caf\u00e9\ufe0f", "x", AMBIGUOUS, STACKS),
+    ("docs/a\u2060.txt", "x", INVISIBLE, STACKS),
+    ("Pulumi\u200d.json", "{}", INVISIBLE, STACKS),
+    ("docs/a b \u00e9 \u3042.txt", "x", "", []),
+    ("docs/images/HEAD", "ref: refs/heads/main\n", REPOSITORY, STACKS),
+    ("tests/head", "x", REPOSITORY, STACKS),
 ]
 """A file of the head with its content, the part that is not evaluated, and the stacks with a finding."""
 
@@ -314,6 +323,25 @@ def test_a_project_that_becomes_a_link_to_an_example_is_a_finding(tmp_path: Path
     [finding] = find_unevaluated(["app/dev"], tmp_path / "one", tmp_path / "two")
     assert finding.message.startswith("app: the pull request makes this path a link to 'docs/app'")
     assert finding.blocks
+
+
+def test_a_changed_module_with_a_lone_carriage_return_is_a_finding(tmp_path: Path) -> None:
+    base, head = trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        (tree / "docs").mkdir(parents=True)
+        (tree / "same.py").write_bytes(b"# a\ra = 1\n")
+    (head / "shop.py").write_bytes(b"# a\r\n# b\ra = 1\r\n")
+    (head / "docs" / "a.py").write_bytes(b"# a\r\r\n")
+    (head / "windows.py").write_bytes(b"# a\r\na = 1\r\n")
+    (head / "plain.py").write_bytes(b"# a\x0c\xe2\x80\xa8a = 1\n")
+    (head / "notes.txt").write_bytes(b"a\rb")
+    findings = [*find_unevaluated(["dev"], base, head)]
+    assert [finding.name for finding in findings] == ["docs/a.py", "shop.py"]
+    assert findings[1].message == (
+        "shop.py: the pull request changes this module, which has a carriage return without a line feed; "
+        "Python may run other code than editors and GitHub show"
+    )
+    assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}
 
 
 def test_a_changed_module_in_another_encoding_is_a_finding(tmp_path: Path) -> None:
