@@ -14,7 +14,7 @@ from typing import Self
 from review import guard
 from review.jail import snapshot
 from review.jail.commits import find_commit
-from review.jail.isolation import forbid_core_dumps
+from review.jail.isolation import forbid_core_dumps, refuse_shown
 from review.jail.messages import AGAIN, WITHOUT_SECRETS, Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
@@ -70,6 +70,10 @@ def compare(options: Options, status: Status) -> Report:
     if options.isolated and sys.platform == "linux":
         forbid_core_dumps()
     tree, repository = options.tree, options.repository
+    if options.isolated:
+        temporary = Path(tempfile.gettempdir())
+        homes = {"your home": Path.home(), "the folder of temporary files": temporary}
+        refuse_shown({"the repository": repository, "the tree under review": tree, **homes})
     is_own = tree == repository
     commit, base = find_base(repository, options.base, merge_base=is_own and not options.merge)
     merge = Merge.find(repository, commit, options.merge) if options.merge else None

@@ -12,7 +12,16 @@ from pathlib import Path
 from review.jail.installed_files import NEW_MOUNTS, cut_off
 
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store", *(f"/etc/{name}" for name in ETC))
+USR = ("bin", "lib", "lib32", "lib64", "libexec", "sbin", "share")
+"""Folders of /usr that an isolation shows. Others may have what is nobody's business: images of containers
+often have the checkout at /usr/src/app, and administrators install into /usr/local.
+"""
+
+SYSTEM = (
+    *(f"/usr/{name}" for name in USR),
+    *("/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store"),
+    *(f"/etc/{name}" for name in ETC),
+)
 
 ENGINE = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-analyzer-policy-python")
 """Programs of an installed engine. Other files in their folder, which may be a user's home, stay hidden."""

@@ -11,13 +11,13 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from review.jail.bubblewrap import ENGINE, UNTRUSTED_THREADS, WORK_BYTES, bwrap_command
+from review.jail.bubblewrap import ENGINE, SYSTEM, UNTRUSTED_THREADS, WORK_BYTES, bwrap_command
 from review.jail.system_calls.filter import ARCHITECTURES, DENIED, LOWEST_PRIORITY, filter_program
 from sandbox.errors import CommandError
 
@@ -178,19 +178,25 @@ OF_PYTHON = "bin", "lib", "lib64", "pyvenv.cfg"
 def python_files() -> list[Path]:
     """Return the folders of the current Python interpreter and its packages.
 
-    Its prefix may have other things, too, such as the files of all programs if it is `~/.local`. Raises
-    CommandError if one of the folders contains the user's home.
+    Its prefix may have other things, too, such as the files of all programs if it is `~/.local`.
     """
     prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
-    folders = [path for prefix in prefixes for name in OF_PYTHON if (path := prefix / name).exists()]
-    home = Path.home().resolve()
-    for folder in folders:
-        if home.is_relative_to(folder.resolve()):
-            raise CommandError(
-                f"Python's folder {folder} contains your home, which the program under review could read. "
-                "Use a virtual environment: make review"
-            )
-    return folders
+    return [path for prefix in prefixes for name in OF_PYTHON if (path := prefix / name).exists()]
+
+
+def refuse_shown(private: Mapping[str, Path]) -> None:
+    """Raise CommandError if an isolation would show one of these folders, which are named by their keys.
+
+    It shows the folders of the system, and those of Python.
+    """
+    for shown in [*map(Path, SYSTEM), *python_files()]:
+        for name, folder in private.items():
+            if folder.resolve().is_relative_to(shown.resolve()):
+                raise _refusal(
+                    f"it could read {name}, {folder}, which is in {shown}, as it can read the system's and "
+                    "Python's own files",
+                    f"Have it outside of {shown}; for Python, use a virtual environment (make packages)",
+                )
 
 
 def engine_files(pulumi: Path) -> list[Path]:

@@ -4,13 +4,14 @@ import hashlib
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from review import comparison
 from review.comparison import Merge, Options, compare
-from review.jail import snapshot
+from review.jail import isolation, snapshot
 from review.status import Status
 from sandbox.errors import CommandError
 
@@ -126,6 +127,28 @@ def test_core_dumps_are_forbidden_before_git_reads_a_strangers_commit(
         compare(Options(trusted, trusted, "HEAD", [], 1, isolated=isolated), Status())
     is_first = isolated and sys.platform == "linux"
     assert calls == [*(["no core dumps"] if is_first else []), "git"]
+
+
+@pytest.mark.parametrize("private", ["repository", "tree", "home", "temporary"])
+@pytest.mark.parametrize("of_python", [True, False])
+def test_private_folders_that_an_isolation_would_show_are_refused(
+    private: str, of_python: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = tmp_path / "prefix" / "lib"
+    shown.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(shown)
+    if of_python:
+        monkeypatch.setattr(sys, "base_prefix", str(shown.parent))
+    else:
+        monkeypatch.setattr(isolation, "SYSTEM", (str(shown),))
+    names = ("repository", "tree", "home", "temporary")
+    folders = {name: tmp_path / ("link" if name == private else "others") / name for name in names}
+    monkeypatch.setenv("HOME", str(folders["home"]))
+    monkeypatch.setattr(tempfile, "tempdir", str(folders["temporary"]))
+    options = Options(folders["repository"], folders["tree"], "HEAD", [], 1, isolated=True)
+    with pytest.raises(CommandError, match="the program under review was not run: it could read ") as refusal:
+        compare(options, Status())
+    assert f"{folders[private]}, which is in {shown}, as it can read" in str(refusal.value)
 
 
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:
