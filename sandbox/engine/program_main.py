@@ -477,13 +477,14 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     def evaluate() -> None:
         runpy.run_path(PROGRAM, run_name="__main__")
 
+    failure: BaseException | None = None
     try:
         main = loop.create_task(stack.run_in_stack(evaluate))
         loop.run_until_complete(main)
     except BaseException as error:
+        failure = error
         with suppress(grpc.RpcError):  # The engine may have ended.
             log.error(_message(error))
-        return SUCCEEDED if isinstance(error, SystemExit) and _is_success(error.code) else FAILED
     finally:
         executor.shutdown(wait=True)
         loop.close()
@@ -494,7 +495,19 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
                 )
         sys.stdout.flush()
         sys.stderr.flush()
-    return COMPLETED
+    return COMPLETED if failure is None else _failure_code(failure)
+
+
+def _failure_code(error: BaseException) -> int:
+    """Return the exit code for the error that ended a program."""
+    if not isinstance(error, (Exception, SystemExit)):
+        # The language host leaves these to the interpreter, whose hook may belong to the program and end the
+        # process, also by SystemExit (CPython, Python/pythonrun.c: _PyErr_PrintEx).
+        try:
+            sys.excepthook(type(error), error, error.__traceback__)
+        except BaseException as raised:
+            error = raised
+    return SUCCEEDED if isinstance(error, SystemExit) and _is_success(error.code) else FAILED
 
 
 def _is_success(code: Any) -> bool:

@@ -411,6 +411,14 @@ def test_a_deployment_runs_a_program_so(name: str, engine: tuple[FakeEngine, str
     assert servicer.messages == expected
 
 
+HOOK = """\
+import os, sys
+sys.excepthook = lambda *_: {}
+raise KeyboardInterrupt
+"""
+"""A program with a function of its own for errors that the language host leaves to the interpreter."""
+
+
 @pytest.mark.parametrize(
     ("program", "code", "message"),
     [
@@ -421,6 +429,10 @@ def test_a_deployment_runs_a_program_so(name: str, engine: tuple[FakeEngine, str
         ("raise SystemExit(256)", SUCCEEDED, "python inline source runtime error: 256\nTraceback"),
         ("raise SystemExit('')", FAILED, "python inline source runtime error: \nTraceback"),
         ("raise SystemExit(10)", FAILED, "python inline source runtime error: 10\nTraceback"),
+        ("raise KeyboardInterrupt", FAILED, "python inline source runtime error: \nTraceback"),
+        (HOOK.format("1 / 0"), FAILED, "python inline source runtime error: \nTraceback"),
+        (HOOK.format("sys.exit(0)"), SUCCEEDED, "python inline source runtime error: \nTraceback"),
+        (HOOK.format("os._exit(0)"), SUCCEEDED, "python inline source runtime error: \nTraceback"),
     ],
 )
 def test_the_error_of_a_program_that_fails_is_logged(
