@@ -53,7 +53,6 @@ from review.project_selection import (
 )
 from review.stacks import engine_run, stack_file
 from review.stacks.engine_run import EngineRun
-from review.stacks.resources import PROVIDERS
 from review.stacks.stack import Stack
 from review.values.secret_documents import find_lines
 from sandbox import forking
@@ -667,10 +666,12 @@ def _without_invented(name: str, trees: Trees, folder: Path, *, is_new: bool) ->
         return ""
     if not run.errors or _text(folder / f"{WITHOUT_SECRETS}.code") == "0":
         return "the program evaluates without it"
-    for urn, step in run.steps.items():
-        # A look-up makes the engine declare a provider, which does nothing by itself.
-        if not is_root(urn) and not step.resource.type.startswith(PROVIDERS):
-            return f"without it, the program declares something before it fails: {name_of(urn)}"
+    # No finding compares these with the base's. An account may refuse a look-up, and a program that ignores
+    # this may then do something else. The engine starts the plugin of each provider that is declared.
+    if looked_up := {*run.lookups, *(token for token, _ in run.failed_lookups)}:
+        return f"without it, the program looks something up before it fails: {min(looked_up)}"
+    if declared := [urn for urn in run.steps if not is_root(urn)]:
+        return f"without it, the program declares something before it fails: {name_of(declared[0])}"
     known: set[str] = set()
     for file in folder.parent.glob(f"*/{INVENTED}") if is_new else [folder / INVENTED]:
         known |= _failure_lines(json.loads(file.read_text())["errors"], file.parent.name)

@@ -522,6 +522,11 @@ except pulumi.ConfigMissingError as error:
             "aws.ec2.Vpc('other', cidr_block='0.0.0.0/8'); raise",
             "without it, the program declares something before it fails: other",
         ),
+        (
+            "raise",
+            "aws.ec2.get_vpc(tags={'name': 'none'}); raise",
+            "without it, the program looks something up before it fails: aws:ec2/getVpc:getVpc",
+        ),
         ("sys.exit(1)", "sys.exit(256)", "without it, the program fails otherwise than the base"),
         (
             "sys.exit(f'no token: {error}')",
@@ -529,7 +534,14 @@ except pulumi.ConfigMissingError as error:
             "without it, the program fails otherwise than the base",
         ),
     ],
-    ids=["fails as well", "logs the error", "declares something", "ends with 0", "ends and fails then"],
+    ids=[
+        "fails as well",
+        "logs the error",
+        "declares something",
+        "looks something up",
+        "ends with 0",
+        "ends and fails then",
+    ],
 )
 def test_what_a_program_does_without_a_secret_that_the_review_invents_is_not_hidden(
     before: str, after: str, reason: str, trees: tuple[Path, Path], tmp_path: Path

@@ -361,18 +361,44 @@ def test_a_program_that_only_logs_the_error_of_the_base_does_not_need_the_secret
 
 
 @pytest.mark.parametrize("op", ["create", "same", "delete"])
+@pytest.mark.parametrize("kind", ["aws:iam/role:Role", "pulumi:providers:aws"])
 def test_a_program_that_declares_something_before_it_fails_is_not_hidden(
-    op: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, op: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = "urn:pulumi:dev::pipe::pulumi:pulumi:Stack::pipe-dev"
-    role = "urn:pulumi:dev::pipe::aws:iam/role:Role::support"
-    states = [{"urn": urn, "type": urn.split("::")[2], "custom": True} for urn in (stack, role)]
+    states = [
+        {"urn": urn, "type": urn.split("::")[2], "custom": True}
+        for urn in (stack, f"urn:pulumi:dev::pipe::{kind}::support")
+    ]
     steps = {op: states[:1]}
     reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch, steps)
     assert not reviewed.without_invented
     steps = {"same": states[:1], op: states[1:]}
     reviewed = _read_without_secrets({"dev": MISSING}, "dev", MISSING, "", tmp_path, monkeypatch, steps)
     assert reviewed.without_invented == "without it, the program declares something before it fails: support"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"lookup": "aws:ec2/getVpc:getVpc", "args": {}, "answer": []},
+        {"lookup": "aws:ec2/getVpc:getVpc", "args": {}, "error": "there is none"},
+    ],
+)
+def test_a_program_that_looks_something_up_before_it_fails_is_not_hidden(
+    row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "without-secrets.code").write_text("1")
+    (tmp_path / "dev" / "without-secrets.errors").write_text(MISSING)
+    (tmp_path / "dev" / "without-secrets-lookups.jsonl").write_text(json.dumps(row))
+    (tmp_path / "dev" / "invented-secrets.json").write_text(
+        json.dumps({"settings": ["pipe:token"], "errors": [MISSING]})
+    )
+    reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (tmp_path, tmp_path), tmp_path / "dev")
+    assert reviewed.without_invented == (
+        "without it, the program looks something up before it fails: aws:ec2/getVpc:getVpc"
+    )
 
 
 @pytest.mark.parametrize(
