@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.engine import pack_rules
 from policies.engine.rule import Rule
-from review.findings.removed_inputs import kept_inputs
+from review.findings.removed_inputs import is_named, kept_inputs, maybe_kept_inputs
 from review.left_objects import find_left_object
 from review.model import (
     EXISTING,
@@ -35,7 +35,7 @@ from sandbox.summary import Row, waiver_match
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
 
-KEPT = "The program no longer sets this, and the existing resource keeps it."
+KEPT = "The program no longer sets this; the existing resource keeps it or may keep it (value-no-longer-set)."
 """Line in the message of a violation that only seems to be fixed."""
 
 OF_THE_HEAD = "The pull request's own policies report this."
@@ -106,7 +106,7 @@ def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
     """Yield the violations of the base that the head lacks although they stay.
 
     Either the object of a deleted resource stays, or the program no longer sets an input that the resource
-    keeps. If a message names no property, it may be about this input.
+    keeps, or may keep. If a message names no property, it may be about an input that is kept.
     """
     for verdict in _vanished(stack, base):
         step = stack.steps.get(verdict["urn"])
@@ -115,11 +115,11 @@ def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
         if step and find_left_object(step, stack):
             yield verdict
             continue
-        paths = kept_inputs(step) if step else []
-        text = _text(verdict)
-        names_others = PROPERTY_AND_VALUE.search(text) is not None
-        names = "|".join(re.escape(path.rpartition(".")[2]) for path in paths)
-        if paths and (not names_others or re.search(rf"\b({names})\b", text)):
+        if not step:
+            continue
+        text, paths = _text(verdict), kept_inputs(step)
+        names_none = PROPERTY_AND_VALUE.search(text) is None
+        if (paths and names_none) or any(is_named(path, text) for path in (*paths, *maybe_kept_inputs(step))):
             yield verdict
 
 

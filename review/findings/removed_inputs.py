@@ -1,5 +1,6 @@
 """Physical names and other inputs that the program no longer sets, and that the resource keeps."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -152,6 +153,38 @@ def kept_inputs(step: Step) -> list[str]:
     return [path for path in (*names, *KEPT_INSIDE.get(new.type, ())) if _is_removed(path, old, new)]
 
 
+def maybe_kept_inputs(step: Step) -> list[str]:
+    """Return the paths of other inputs that the program no longer sets, and that the resource may keep.
+
+    They are inside of objects, where nothing tells which inputs are computed: `metadataOptions.
+    httpPutResponseHopLimit` of a launch template is, for example.
+    """
+    old, new = step.old, step.new
+    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+        return []
+    if new.package not in OF_TERRAFORM:
+        return []
+    inside = (
+        path
+        for name in old.values.keys() & new.values.keys()
+        for path in _missing_inside(name, old.values[name], new.values[name])
+    )
+    return sorted({*inside} - {*kept_inputs(step)})
+
+
+def _missing_inside(path: str, old: Any, new: Any) -> Iterator[str]:
+    """Yield the paths of values inside of `old`, at `path`, for which `new` has none."""
+    if is_map(old) and is_map(new):
+        for name, value in old.items():
+            inner = f"{path}.{name}"
+            if value not in (None, "", [], {}) and new.get(name) is None:
+                yield inner
+            yield from _missing_inside(inner, value, new.get(name))
+    elif is_list(old) and is_list(new):
+        for index, (value, other) in enumerate(zip(old, new, strict=False)):
+            yield from _missing_inside(f"{path}[{index}]", value, other)
+
+
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:
     """Return True if the head has no value for an input, or an empty list or text that counts as none."""
     before, after = (value_at(side.values, path) for side in (old, new))
@@ -169,23 +202,40 @@ def _is_removed(path: str, old: Resource, new: Resource) -> bool:
     return is_inside and not is_empty and _is_missing(path, old, new)
 
 
+def is_named(path: str, text: str) -> bool:
+    """Return True if a text has the name of the input at a path as a word."""
+    name = re.split(r"[.\[]", path)[-1]
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
 def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource with such inputs, and a finding for each input.
 
     `kept` has the violations that only seem to be fixed. The finding blocks if there are some: this is the
     last report with them, since neither a later base nor the state's inputs have the value.
     """
-    rules: dict[str, set[str]] = {}
+    violations: dict[str, list[Row]] = {}
     for violation in kept:
-        rules.setdefault(violation["urn"], set()).add(violation["policy"])
+        violations.setdefault(violation["urn"], []).append(violation)
     for step in stack.steps.values():
-        broken = sorted(rules.get(step.resource.urn, ()))
+        of_resource = violations.get(step.resource.urn, [])
         for path in kept_inputs(step):
+            broken = sorted({violation["policy"] for violation in of_resource})
             message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
             message += f", and still breaks {list_all(broken)}" if broken else ""
-            remedy = f"Set {path} to the intended value"
-            remedy += ", such as an empty list" if (step.resource.type, path) in EMPTIED else ""
-            finding = stack.blocking_finding("value-no-longer-set", step.resource, message, remedy)
-            if not broken:
-                finding = replace(finding, level="advisory", blocks=False, remediation=f"{remedy}.")
-            yield step.resource.urn, finding
+            yield step.resource.urn, _kept(stack, step, path, message, blocks=bool(broken))
+        for path in maybe_kept_inputs(step) if of_resource else ():
+            named = (violation for violation in of_resource if is_named(path, violation["message"]))
+            if broken := sorted({violation["policy"] for violation in named}):
+                message = (
+                    f"{path}: the program no longer sets it, so the existing resource may keep its value, "
+                    f"and still break {list_all(broken)}"
+                )
+                yield step.resource.urn, _kept(stack, step, path, message, blocks=True)
+
+
+def _kept(stack: Stack, step: Step, path: str, message: str, *, blocks: bool) -> Finding:
+    remedy = f"Set {path} to the intended value"
+    remedy += ", such as an empty list" if (step.resource.type, path) in EMPTIED else ""
+    finding = stack.blocking_finding("value-no-longer-set", step.resource, message, remedy)
+    return finding if blocks else replace(finding, level="advisory", blocks=False, remediation=f"{remedy}.")

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from review.build import build
-from review.findings.removed_inputs import find_kept_inputs, find_removed_names, kept_inputs
+from review.findings.removed_inputs import (
+    find_kept_inputs,
+    find_removed_names,
+    kept_inputs,
+    maybe_kept_inputs,
+)
 from review.model import BASE_TO_HEAD, EXISTING, FIXED, WAIVED, Finding
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
@@ -204,6 +209,65 @@ def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
     assert finding.blocks and finding.message == (
         "ingress: the program no longer sets it, so the existing resource keeps its value, and still breaks "
         "ssh-open"
+    )
+
+
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+LIMIT = "httpPutResponseHopLimit"
+
+
+INSIDE: dict[str, tuple[str, Any, Any, list[str]]] = {
+    "removed": (TEMPLATE, {LIMIT: 2, "a": 1}, {"a": 2}, [f".{LIMIT}"]),
+    "null": (TEMPLATE, {LIMIT: 2}, {LIMIT: None}, [f".{LIMIT}"]),
+    "changed": (TEMPLATE, {LIMIT: 2}, {LIMIT: 1}, []),
+    "empty": (TEMPLATE, {LIMIT: ""}, {}, []),
+    "in a list": (TEMPLATE, [{LIMIT: 2}], [{}], [f"[0].{LIMIT}"]),
+    "item removed": (TEMPLATE, [{LIMIT: 2}], [], []),
+    "Kubernetes": (DEPLOYMENT, {"replicas": 2}, {}, []),
+}
+"""Types, the values of an input in base and head, and the paths inside of it that may be kept."""
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_inputs_inside_of_objects_may_be_kept(case: str) -> None:
+    kind, *sides, paths = INSIDE[case]
+    old, new = (resource(kind, "it", {"metadataOptions": value}) for value in sides)
+    assert maybe_kept_inputs(Step("update", old, new)) == [f"metadataOptions{path}" for path in paths]
+
+
+def test_an_input_that_is_kept_for_sure_is_not_one_that_may_be() -> None:
+    old, new = ({"vpcConfig": cidrs} for cidrs in ({"publicAccessCidrs": ["10.0.0.0/8"]}, {}))
+    step = Step("update", resource(CLUSTER, "it", old), resource(CLUSTER, "it", new))
+    assert kept_inputs(step) == ["vpcConfig.publicAccessCidrs"]
+    assert maybe_kept_inputs(step) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        (f"metadataOptions.{LIMIT} is 2", EXISTING),
+        (f"containers reach the role: {LIMIT} is above 1", EXISTING),
+        ("metadataOptions.httpTokens is 'optional'", FIXED),
+        ("everybody may use it", FIXED),
+    ],
+)
+def test_a_violation_of_an_input_that_may_be_kept_is_not_fixed(
+    message: str, status: str, tmp_path: Path
+) -> None:
+    old, new = ({"metadataOptions": {"httpTokens": "optional", **limit}} for limit in ({LIMIT: 2}, {}))
+    step = Step("update", resource(TEMPLATE, "it", old), resource(TEMPLATE, "it", new))
+    reviewed = stack(step)
+    reviewed.base = EngineRun(tmp_path)
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": message})
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    assert [finding.status for finding in report.findings if finding.policy == "a-rule"] == [status]
+    expected = [
+        f"metadataOptions.{LIMIT}: the program no longer sets it, so the existing resource may keep its "
+        "value, and still break a-rule"
+    ]
+    assert [finding.message for finding in report.findings if finding.blocks] == (
+        expected if status == EXISTING else []
     )
 
 
