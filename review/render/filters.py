@@ -15,6 +15,7 @@ from review.model import (
     OF_THE_BASE,
     SECTIONS,
     SIGNS,
+    VIOLATION,
     Finding,
     Property,
     Report,
@@ -174,6 +175,16 @@ def location_list(locations: Iterable[SourceLocation]) -> str:
         f"{clip(location.file)}:{location.line}{f' {OF_THE_BASE}' if location.role == OF_THE_BASE else ''}"
         for location in locations
     )
+
+
+def remedies(findings: Iterable[Finding]) -> list[str]:
+    """Return the different remedies of findings, in their order; a waiver takes the place of a remedy."""
+    texts = (
+        finding.waiver
+        or (finding.remediation if finding.status == NEW and finding.verdict == VIOLATION else "")
+        for finding in findings
+    )
+    return list(dict.fromkeys(filter(None, texts)))
 
 
 def group_by(items: Iterable[Any], *names: str) -> list[list[Any]]:

@@ -80,6 +80,7 @@ FILTERS: dict[str, Any] = {
     "component_anchor": overview.anchor,
     "estimate": filters.estimate,
     "group_by": filters.group_by,
+    "remedies": filters.remedies,
     "linked_address": filters.linked_address,
     "list_first": list_first,
     "location_list": filters.location_list,

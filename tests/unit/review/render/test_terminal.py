@@ -134,6 +134,20 @@ def test_own_policies_of_the_pull_request_change_nothing_that_is_shown_of_the_ba
     assert f"Policy: new or no longer waived\n{section}\n\nThe pull request's own policies\n" in beside
 
 
+def test_each_remedy_of_alike_findings_is_shown_once() -> None:
+    findings = [
+        dataclasses.replace(samples.finding(), name=f"{number}", remediation=remedy)
+        for number, remedy in enumerate(("Close port 22.", "Close port 80.", "Close port 22."))
+    ]
+    report = samples.report(findings=findings)
+    texts = [
+        renderings.render_terminal(report),
+        renderings.render_html(report),
+        renderings.render_markdown(report),
+    ]
+    assert [[text.count(f"Close port {port}.") for port in (22, 80)] for text in texts] == [[1, 1]] * 3
+
+
 def test_a_finding_whose_name_is_a_part_of_its_message_has_a_line() -> None:
     message = "an output that is secret, so that the review does not know its value"
     outputs = [
