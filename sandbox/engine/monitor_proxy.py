@@ -200,11 +200,25 @@ sends the first two for each child, and leaves the others to the engine (pulumi/
 sdk/python/lib/pulumi/resource.py: Resource.__init__).
 """
 
+OTHER_PLUGIN = (
+    "{}: it asks for another version or address of its provider's plugin than its parent {}: the engine "
+    "takes those of the parent, but only if the parent is ready by then, so time would decide. Give it a "
+    "provider of its own"
+)
+"""Refusal of a child. The engine also copies a provider that it has made itself for the parent
+(pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent).
+"""
+
 NO = str(False)
 """Value of an option that children need not send, since the engine takes a missing one for it."""
 
 OF_A_PACKAGE = "providers."
 """Start of the names of options with the provider of a package, which components have for their children."""
+
+PLUGIN_OF = "plugin of "
+"""Start of the names of options with the version and address of the plugin of a package. The engine makes a
+provider of it for a resource without one, and copies this provider to children.
+"""
 
 ALIASED_PARENT = (
     "{}: an alias names the parent {}, which has aliases itself: the engine takes its former URN only if it "
@@ -455,6 +469,9 @@ class MonitorProxy(CallHandler):
             for option, advice in OPTIONS.items():
                 if inherited.get(option, NO) != NO and option not in own:
                     return INHERITED.format(subject, option, message.parent, advice)
+            of_parent = self._registered.get(message.parent, {})
+            if any(of_parent.get(name, plugin) != plugin for name, plugin in _plugin(message).items()):
+                return OTHER_PLUGIN.format(subject, message.parent)
         ancestors = {*self._ancestors(message.parent)}
         for alias in message.aliases:
             parent = alias.spec.parentUrn
@@ -477,7 +494,8 @@ class MonitorProxy(CallHandler):
             provider = options.pop("provider", "")
             if f"{PROVIDER_TYPE}{package}" not in _types(provider)[-1:]:
                 provider = options.get(f"{OF_A_PACKAGE}{package}")
-            options = {name: value for name, value in options.items() if not name.startswith(OF_A_PACKAGE)}
+            own_kinds = (OF_A_PACKAGE, PLUGIN_OF)
+            options = {name: value for name, value in options.items() if not name.startswith(own_kinds)}
             options |= {"provider": provider} if provider else {}
         return options
 
@@ -652,12 +670,20 @@ def _references(message: Message) -> Iterator[str]:
 def _heritage(message: Any) -> dict[str, str]:
     """Return the options of a resource that its children get from the SDK, or else from the engine."""
     options = {f"{OF_A_PACKAGE}{package}": provider for package, provider in message.providers.items()}
-    options |= {
+    options |= _plugin(message) | {
         name: getattr(message, name) for name in ("provider", "deletedWith") if getattr(message, name)
     }
     return options | {
         name: str(getattr(message, name)) for name in ("protect", "retainOnDelete") if message.HasField(name)
     }
+
+
+def _plugin(message: Any) -> dict[str, str]:
+    """Return the version and address of the plugin that a resource without a provider asks for."""
+    if message.provider or not (message.custom or message.remote) or message.type.startswith(PROVIDER_TYPE):
+        return {}
+    package = message.type.partition(":")[0]
+    return {f"{PLUGIN_OF}{package}": f"{message.version} {message.pluginDownloadURL}"}
 
 
 def _output_dependencies(message: Message) -> Iterator[str]:

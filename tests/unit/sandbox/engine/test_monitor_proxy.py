@@ -559,6 +559,38 @@ def test_a_child_sends_the_provider_that_a_component_has_for_its_package(context
         register(client, BUCKET, parent="urn:inner")
 
 
+OTHERS = {"version": "7.12.1", "pluginDownloadURL": "https://plugins.example"}
+
+
+@pytest.mark.parametrize("option", OTHERS)
+def test_a_child_does_not_ask_for_another_plugin_than_its_parent(option: str, context: Context) -> None:
+    client, proxy, _ = context
+    register(client, BUCKET | {"version": "7.51.1"})
+    register(client, COMPONENT, parent="urn:files")
+    register(client, BUCKET | {"version": "7.51.1", "type": "cloudflare:index:Ruleset"}, parent="urn:api")
+    assert proxy.error == ""
+    other = {"version": "7.51.1", "parent": "urn:api", option: OTHERS[option]}
+    with pytest.raises(
+        grpc.RpcError, match="it asks for another version or address of its provider's plugin"
+    ):
+        register(client, BUCKET, **other)
+    assert "than its parent urn:api" in proxy.error
+
+
+def test_a_child_asks_for_the_plugin_of_its_parent_or_has_a_provider_of_its_own(context: Context) -> None:
+    client, proxy, _ = context
+    register(client, HERE)
+    outer, inner = (BUCKET | {"type": f"pulumi:providers:{name}", "name": name} for name in ("tls", "aws"))
+    register(client, outer | {"version": "5.1.0"})
+    register(client, inner | {"version": "7.12.1"}, parent="urn:tls")
+    register(client, BUCKET | OTHERS)
+    child = BUCKET | {"name": "copies", "parent": "urn:files"}
+    register(client, child | OTHERS)
+    register(client, child | PROVIDER)
+    register(client, child | {"type": "cloudflare:index:Ruleset", "version": "6.0.0"})
+    assert proxy.error == ""
+
+
 def test_a_stack_may_have_the_name_of_a_package(context: Context) -> None:
     client, proxy, _ = context
     provider = "urn:pulumi:aws::pipe::pulumi:providers:cloudflare::here"
