@@ -173,16 +173,16 @@ def maybe_kept_inputs(step: Step) -> list[str]:
 
 
 def _missing_inside(path: str, old: Any, new: Any) -> Iterator[str]:
-    """Yield the paths of values inside of `old`, at `path`, for which `new` has none."""
+    """Yield the paths of values inside of `old`, at `path`, for which `new` has none.
+
+    Items of lists are left out: most lists are sets for a provider, which replaces an item as a whole.
+    """
     if is_map(old) and is_map(new):
         for name, value in old.items():
             inner = f"{path}.{name}"
             if value not in (None, "", [], {}) and new.get(name) is None:
                 yield inner
             yield from _missing_inside(inner, value, new.get(name))
-    elif is_list(old) and is_list(new):
-        for index, (value, other) in enumerate(zip(old, new, strict=False)):
-            yield from _missing_inside(f"{path}[{index}]", value, other)
 
 
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:
@@ -204,8 +204,7 @@ def _is_removed(path: str, old: Resource, new: Resource) -> bool:
 
 def is_named(path: str, text: str) -> bool:
     """Return True if a text has the name of the input at a path as a word."""
-    name = re.split(r"[.\[]", path)[-1]
-    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+    return re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", text) is not None
 
 
 def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, Finding]]:

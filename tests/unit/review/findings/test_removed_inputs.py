@@ -221,8 +221,7 @@ INSIDE: dict[str, tuple[str, Any, Any, list[str]]] = {
     "null": (TEMPLATE, {LIMIT: 2}, {LIMIT: None}, [f".{LIMIT}"]),
     "changed": (TEMPLATE, {LIMIT: 2}, {LIMIT: 1}, []),
     "empty": (TEMPLATE, {LIMIT: ""}, {}, []),
-    "in a list": (TEMPLATE, [{LIMIT: 2}], [{}], [f"[0].{LIMIT}"]),
-    "item removed": (TEMPLATE, [{LIMIT: 2}], [], []),
+    "in a list": (GROUP, [{"cidrBlocks": ["0.0.0.0/0"]}, {"self": True}], [{"self": True}], []),
     "Kubernetes": (DEPLOYMENT, {"replicas": 2}, {}, []),
 }
 """Types, the values of an input in base and head, and the paths inside of it that may be kept."""
