@@ -477,32 +477,38 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     def evaluate() -> None:
         runpy.run_path(PROGRAM, run_name="__main__")
 
-    failure: BaseException | None = None
+    failure: Exception | None = None
     try:
-        main = loop.create_task(stack.run_in_stack(evaluate))
-        loop.run_until_complete(main)
-    except BaseException as error:
-        failure = error
-        with suppress(grpc.RpcError):  # The engine may have ended.
+        try:
+            main = loop.create_task(stack.run_in_stack(evaluate))
+            loop.run_until_complete(main)
+        except Exception as error:
+            failure = error
             log.error(_message(error))
-    finally:
-        executor.shutdown(wait=True)
-        loop.close()
-        if write_record:
-            with suppress(grpc.RpcError):
-                engine.Log(
-                    engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=EXECUTED, message=write_record())
-                )
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return COMPLETED if failure is None else _failure_code(failure)
+        finally:
+            executor.shutdown(wait=True)
+            loop.close()
+            if write_record:
+                with suppress(grpc.RpcError):
+                    engine.Log(
+                        engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=EXECUTED, message=write_record())
+                    )
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BaseException as error:
+        return _end_uncaught(error)
+    return COMPLETED if failure is None else FAILED
 
 
-def _failure_code(error: BaseException) -> int:
-    """Return the exit code for the error that ended a program."""
-    if not isinstance(error, (Exception, SystemExit)):
-        # The language host leaves these to the interpreter, whose hook may belong to the program and end the
-        # process, also by SystemExit (CPython, Python/pythonrun.c: _PyErr_PrintEx).
+def _end_uncaught(error: BaseException) -> int:
+    """Return the exit code for an error that the language host leaves to the interpreter.
+
+    This may also be one that occurs while the host handles another one. The interpreter's hook may belong to
+    the program, and end the process, also by SystemExit (CPython, Python/pythonrun.c: _PyErr_PrintEx).
+    """
+    with suppress(BaseException):  # The engine may have ended, and the host does not log it.
+        log.error(_message(error))
+    if not isinstance(error, SystemExit):
         try:
             sys.excepthook(type(error), error, error.__traceback__)
         except BaseException as raised:
@@ -524,6 +530,8 @@ def _message(error: BaseException) -> str:
         return str(error)
     if isinstance(error, grpc.RpcError):
         return f"RPC error: {cast(Any, error).details()}"
+    # The language host calls both functions, and the program may have replaced them.
+    traceback.extract_tb(error.__traceback__)
     return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
 
 

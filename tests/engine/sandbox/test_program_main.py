@@ -418,6 +418,19 @@ raise KeyboardInterrupt
 """
 """A program with a function of its own for errors that the language host leaves to the interpreter."""
 
+ERROR_IN_THE_HOST = """\
+import os, sys, traceback
+import grpc, pulumi
+log = pulumi.log.error
+def fail(*arguments):
+    log("replaced")
+    raise grpc.RpcError
+{}
+sys.excepthook = lambda *_: os._exit(0)
+raise {}
+"""
+"""A program with a function of its own that the language host calls when the program has failed."""
+
 
 @pytest.mark.parametrize(
     ("program", "code", "message"),
@@ -430,6 +443,9 @@ raise KeyboardInterrupt
         ("raise SystemExit('')", FAILED, "python inline source runtime error: \nTraceback"),
         ("raise SystemExit(10)", FAILED, "python inline source runtime error: 10\nTraceback"),
         ("raise KeyboardInterrupt", FAILED, "python inline source runtime error: \nTraceback"),
+        (ERROR_IN_THE_HOST.format("pulumi.log.error = fail", "pulumi.RunError"), SUCCEEDED, "replaced"),
+        (ERROR_IN_THE_HOST.format("traceback.extract_tb = fail", "ValueError"), SUCCEEDED, "replaced"),
+        (ERROR_IN_THE_HOST.format("", "pulumi.RunError('wrong')"), FAILED, "wrong"),
         (HOOK.format("1 / 0"), FAILED, "python inline source runtime error: \nTraceback"),
         (HOOK.format("sys.exit(0)"), SUCCEEDED, "python inline source runtime error: \nTraceback"),
         (HOOK.format("os._exit(0)"), SUCCEEDED, "python inline source runtime error: \nTraceback"),
