@@ -15,7 +15,7 @@ from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
-from review.programs.encodings import has_lone_return, is_utf8
+from review.programs.encodings import has_indented_feed, has_lone_return, is_utf8
 from review.programs.file_states import find_differing
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -91,6 +91,9 @@ DerivedCoreProperties.txt). Linux ignores them in the names of a folder that ign
 HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
 """
 
+PRESENTATION = re.compile("(?<=[\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
+"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it."""
+
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each change of the head's project files that the review does not evaluate."""
@@ -145,7 +148,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         file = path.relative_to(head)
         if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
             part = "this file, which takes the place of another one if a file system ignores case"
-        elif IGNORABLE.search(f"{file}") and not os.path.lexists(base / file):
+        elif IGNORABLE.search(PRESENTATION.sub("", f"{file}")) and not os.path.lexists(base / file):
             part = "this file, whose name has invisible characters that a file system may ignore"
         if path.is_symlink() and _link(path) != _link(base / file):
             message = (
@@ -154,9 +157,9 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             )
             yield from (weakened(stack, f"{file}", message) for stack in stacks)
             continue
-        if _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]:
-            is_example = file.parts[0] in WITHOUT_PROJECTS
-            part = "" if is_example else "this file of a project of which the review knows no stack"
+        is_project = _is_one_of(PROJECT_FILES, path) and file.parent not in folders[0] | folders[1]
+        if is_project and file.parts[0] not in WITHOUT_PROJECTS:
+            part = "this file of a project of which the review knows no stack"
         is_outside = file.parts[0] in WITHOUT_PROJECTS or os.path.lexists(base / file)
         locks = (*LOCK_FILES, REQUIREMENTS) if file.parent in installing else LOCK_FILES
         if _is_one_of(locks, path) and not is_outside:
@@ -180,6 +183,8 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
             fault = "whose encoding is not UTF-8"
         elif has_lone_return(content):
             fault = "which has a carriage return without a line feed"
+        elif has_indented_feed(content):
+            fault = "which has a form feed in the indentation of a line"
         else:
             continue
         message = (

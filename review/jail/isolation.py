@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -181,7 +182,9 @@ def python_files() -> list[Path]:
     Its prefix may have other things, too, such as the files of all programs if it is `~/.local`.
     """
     prefixes = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
-    return [path for prefix in prefixes for name in OF_PYTHON if (path := prefix / name).exists()]
+    folders = [prefix / name for prefix in prefixes for name in OF_PYTHON]
+    # Debian's Python has packages in /usr/local.
+    return [path for path in (*folders, *map(Path, site.getsitepackages())) if path.exists()]
 
 
 def refuse_shown(private: Mapping[str, Path]) -> None:

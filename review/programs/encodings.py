@@ -2,10 +2,13 @@
 
 import codecs
 import io
+import re
 import tokenize
 
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
+
+INDENTED_FEED = re.compile(rb"^[ \t]+\f", re.MULTILINE)
 
 
 def is_utf8(content: bytes) -> bool:
@@ -31,3 +34,12 @@ def has_lone_return(content: bytes) -> bool:
     others of the characters that end lines elsewhere, such as a form feed or U+2028.
     """
     return b"\r" in content.replace(b"\r\n", b"")
+
+
+def has_indented_feed(content: bytes) -> bool:
+    """Return True if a line has a form feed after other white space of its indentation.
+
+    Python forgets the indentation before it, so a line that looks like one of a function may belong to the
+    module (https://docs.python.org/3/reference/lexical_analysis.html#indentation).
+    """
+    return INDENTED_FEED.search(content.replace(b"\r", b"\n")) is not None

@@ -105,7 +105,10 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("docs/Caf\u00e9\ufe0f", "x", AMBIGUOUS, STACKS),
     ("docs/a\u2060.txt", "x", INVISIBLE, STACKS),
     ("Pulumi\u200d.json", "{}", INVISIBLE, STACKS),
+    ("docs/exa\u200bmple/Pulumi.yaml", "name: x", INVISIBLE, STACKS),
     ("docs/a b \u00e9 \u3042.txt", "x", "", []),
+    ("docs/\u26a0\ufe0f.md", "x", "", []),
+    ("docs/a\ufe0f.md", "x", INVISIBLE, STACKS),
     ("docs/images/HEAD", "ref: refs/heads/main\n", REPOSITORY, STACKS),
     ("tests/head", "x", REPOSITORY, STACKS),
 ]
@@ -342,6 +345,19 @@ def test_a_changed_module_with_a_lone_carriage_return_is_a_finding(tmp_path: Pat
         "Python may run other code than editors and GitHub show"
     )
     assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}
+
+
+def test_a_changed_module_with_a_form_feed_in_an_indentation_is_a_finding(tmp_path: Path) -> None:
+    base, head = trees = tmp_path / "base", tmp_path / "head"
+    for tree in trees:
+        tree.mkdir()
+    (head / "shop.py").write_bytes(b"def never():\n    pass\n    \x0cprint()\n")
+    (head / "plain.py").write_bytes(b"a = 1\n\x0c\n\x0cb = 2  # \x0c\nc = '  \x0c'\n")
+    [finding] = find_unevaluated(["dev"], base, head)
+    assert finding.blocks and finding.message == (
+        "shop.py: the pull request changes this module, which has a form feed in the indentation of a line; "
+        "Python may run other code than editors and GitHub show"
+    )
 
 
 def test_a_changed_module_in_another_encoding_is_a_finding(tmp_path: Path) -> None:
