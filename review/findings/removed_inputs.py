@@ -164,25 +164,36 @@ def maybe_kept_inputs(step: Step) -> list[str]:
         return []
     if new.package not in OF_TERRAFORM:
         return []
+    both = old.values.keys() & new.values.keys()
+    # The classes of the SDK take a moment to load.
+    if not any(is_map(old.values[name]) and old.values[name] != new.values[name] for name in both):
+        return []
+    try:
+        properties = schema.properties(schema.resource_class(new.type))
+    except (schema.UnknownTypeError, ValueError):  # No type of the SDK, or not the form of a token.
+        return []
     inside = (
         path
-        for name in old.values.keys() & new.values.keys()
-        for path in _missing_inside(name, old.values[name], new.values[name])
+        for name in both & properties.keys()
+        for path in _missing_inside(name, properties[name].hint, old.values[name], new.values[name])
     )
     return sorted({*inside} - {*kept_inputs(step)})
 
 
-def _missing_inside(path: str, old: Any, new: Any) -> Iterator[str]:
-    """Yield the paths of values inside of `old`, at `path`, for which `new` has none.
+def _missing_inside(path: str, hint: Any, old: Any, new: Any) -> Iterator[str]:
+    """Yield the paths of properties inside of `old`, at `path`, for which `new` has no value.
 
-    Items of lists are left out: most lists are sets for a provider, which replaces an item as a whole.
+    Items of lists are left out: most lists are sets for a provider, which replaces an item as a whole. So are
+    the keys of a map whose keys the program chooses, such as environment variables.
     """
-    if is_map(old) and is_map(new):
-        for name, value in old.items():
-            inner = f"{path}.{name}"
-            if value not in (None, "", [], {}) and new.get(name) is None:
-                yield inner
-            yield from _missing_inside(inner, value, new.get(name))
+    kind = next(iter(schema.value_hints(hint)), None)
+    if not (is_map(old) and is_map(new) and schema.is_object(kind)):
+        return
+    for name, prop in schema.properties(kind).items():
+        inner, value = f"{path}.{name}", old.get(name)
+        if value not in (None, "", [], {}) and new.get(name) is None:
+            yield inner
+        yield from _missing_inside(inner, prop.hint, value, new.get(name))
 
 
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:

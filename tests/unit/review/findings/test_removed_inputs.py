@@ -216,22 +216,29 @@ TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LIMIT = "httpPutResponseHopLimit"
 
 
-INSIDE: dict[str, tuple[str, Any, Any, list[str]]] = {
-    "removed": (TEMPLATE, {LIMIT: 2, "a": 1}, {"a": 2}, [f".{LIMIT}"]),
-    "null": (TEMPLATE, {LIMIT: 2}, {LIMIT: None}, [f".{LIMIT}"]),
-    "changed": (TEMPLATE, {LIMIT: 2}, {LIMIT: 1}, []),
-    "empty": (TEMPLATE, {LIMIT: ""}, {}, []),
-    "in a list": (GROUP, [{"cidrBlocks": ["0.0.0.0/0"]}, {"self": True}], [{"self": True}], []),
-    "Kubernetes": (DEPLOYMENT, {"replicas": 2}, {}, []),
+FUNCTION = "aws:lambda/function:Function"
+SHOWN, HIDDEN = ({"variables": {name: "x"}} for name in ("PASSWORD", "SECRET_ARN"))
+INSIDE: dict[str, tuple[str, str, Any, Any, list[str]]] = {
+    "removed": (TEMPLATE, "metadataOptions", {LIMIT: 2, "a": 1}, {"a": 2}, [LIMIT]),
+    "null": (TEMPLATE, "metadataOptions", {LIMIT: 2}, {LIMIT: None}, [LIMIT]),
+    "changed": (TEMPLATE, "metadataOptions", {LIMIT: 2}, {LIMIT: 1}, []),
+    "empty": (TEMPLATE, "metadataOptions", {LIMIT: 0, "httpTokens": ""}, {LIMIT: 0}, []),
+    "deeper": (CLUSTER, "storageConfig", {"blockStorage": {"enabled": True}}, {}, ["blockStorage"]),
+    "in a list": (GROUP, "ingress", [{"protocol": "tcp"}, {"self": True}], [{"self": True}], []),
+    "in a map": (FUNCTION, "environment", SHOWN, HIDDEN, []),
+    "Kubernetes": (DEPLOYMENT, "spec", {"replicas": 2}, {}, []),
+    "no property": (TEMPLATE, "unknown", {"a": 2}, {}, []),
+    "no type": ("aws:x:Unknown", "metadataOptions", {LIMIT: 2}, {}, []),
+    "no token": ("aws:no-token", "metadataOptions", {LIMIT: 2}, {}, []),
 }
-"""Types, the values of an input in base and head, and the paths inside of it that may be kept."""
+"""A type, an input, its values in base and head, and the properties in it that may be kept."""
 
 
 @pytest.mark.parametrize("case", INSIDE)
 def test_inputs_inside_of_objects_may_be_kept(case: str) -> None:
-    kind, *sides, paths = INSIDE[case]
-    old, new = (resource(kind, "it", {"metadataOptions": value}) for value in sides)
-    assert maybe_kept_inputs(Step("update", old, new)) == [f"metadataOptions{path}" for path in paths]
+    kind, name, *sides, inside = INSIDE[case]
+    old, new = (resource(kind, "it", {name: value}) for value in sides)
+    assert maybe_kept_inputs(Step("update", old, new)) == [f"{name}.{path}" for path in inside]
 
 
 def test_an_input_that_is_kept_for_sure_is_not_one_that_may_be() -> None:
