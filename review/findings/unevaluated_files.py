@@ -15,7 +15,7 @@ from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
-from review.programs.encodings import has_indented_feed, has_lone_return, is_utf8
+from review.programs.encodings import has_lone_return, has_misleading_indentation, is_utf8
 from review.programs.file_states import find_differing
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -183,8 +183,8 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
             fault = "whose encoding is not UTF-8"
         elif has_lone_return(content):
             fault = "which has a carriage return without a line feed"
-        elif has_indented_feed(content):
-            fault = "which has a form feed in the indentation of a line"
+        elif has_misleading_indentation(content):
+            fault = "where a form feed or a backslash changes the indentation of a line"
         else:
             continue
         message = (

@@ -8,7 +8,7 @@ import tokenize
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
 
-INDENTED_FEED = re.compile(rb"^[ \t]+\f", re.MULTILINE)
+MISLEADING_INDENTATION = re.compile(rb"^[ \t\f]*(?:[ \t]\f|\\$)", re.MULTILINE)
 
 
 def is_utf8(content: bytes) -> bool:
@@ -36,10 +36,11 @@ def has_lone_return(content: bytes) -> bool:
     return b"\r" in content.replace(b"\r\n", b"")
 
 
-def has_indented_feed(content: bytes) -> bool:
-    """Return True if a line has a form feed after other white space of its indentation.
+def has_misleading_indentation(content: bytes) -> bool:
+    """Return True if Python takes another indentation of a line than Git and GitHub show.
 
-    Python forgets the indentation before it, so a line that looks like one of a function may belong to the
-    module (https://docs.python.org/3/reference/lexical_analysis.html#indentation).
+    It forgets what stands before a form feed, and takes that of a line with a backslash only for the next
+    line (https://docs.python.org/3/reference/lexical_analysis.html#indentation). So a line that looks like
+    one of a function may belong to the module.
     """
-    return INDENTED_FEED.search(content.replace(b"\r", b"\n")) is not None
+    return MISLEADING_INDENTATION.search(content.replace(b"\r\n", b"\n")) is not None

@@ -347,17 +347,30 @@ def test_a_changed_module_with_a_lone_carriage_return_is_a_finding(tmp_path: Pat
     assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}
 
 
-def test_a_changed_module_with_a_form_feed_in_an_indentation_is_a_finding(tmp_path: Path) -> None:
+@each_row(
+    ("line", "is_found"),
+    [
+        (b"    \x0cprint()\n", True),
+        (b"\x0c    \x0cprint()\n", True),
+        (b"\x0c\t\x0c    print()\n", True),
+        (b"\\\n    print()\n", True),
+        (b"    \\\r\n  print()\r\n", True),
+        (b"\x0c\n\x0cprint()  # \x0c\nprint('  \x0c')\nprint( \\\n    )\n", False),
+    ],
+)
+def test_a_changed_module_with_a_misleading_indentation_is_a_finding(
+    line: bytes, is_found: bool, tmp_path: Path
+) -> None:
     base, head = trees = tmp_path / "base", tmp_path / "head"
     for tree in trees:
-        tree.mkdir()
-    (head / "shop.py").write_bytes(b"def never():\n    pass\n    \x0cprint()\n")
-    (head / "plain.py").write_bytes(b"a = 1\n\x0c\n\x0cb = 2  # \x0c\nc = '  \x0c'\n")
-    [finding] = find_unevaluated(["dev"], base, head)
-    assert finding.blocks and finding.message == (
-        "shop.py: the pull request changes this module, which has a form feed in the indentation of a line; "
-        "Python may run other code than editors and GitHub show"
+        tree.mkdir(exist_ok=True)
+    (head / "shop.py").write_bytes(b"def never():\n    pass\n" + line)
+    findings = [*find_unevaluated(["dev"], base, head)]
+    expected = (
+        "shop.py: the pull request changes this module, where a form feed or a backslash changes the "
+        "indentation of a line; Python may run other code than editors and GitHub show"
     )
+    assert [(finding.message, finding.blocks) for finding in findings] == [(expected, True)] * is_found
 
 
 def test_a_changed_module_in_another_encoding_is_a_finding(tmp_path: Path) -> None:
