@@ -528,11 +528,12 @@ def _message(error: BaseException) -> str:
     """
     if isinstance(error, RunError):
         return str(error)
-    if isinstance(error, grpc.RpcError):
-        return f"RPC error: {cast(Any, error).details()}"
     # The language host calls both functions, and the program may have replaced them.
     traceback.extract_tb(error.__traceback__)
-    return f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+    trace = traceback.format_exc()
+    if isinstance(error, grpc.RpcError):
+        return f"RPC error: {cast(Any, error).details()}"
+    return f"python inline source runtime error: {error}\n{trace}"
 
 
 def main(project: Path, observer: int | None = None) -> int:

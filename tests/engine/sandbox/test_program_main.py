@@ -456,7 +456,7 @@ def test_the_error_of_a_program_that_fails_is_logged(
 ) -> None:
     servicer, address = engine
     assert evaluate(write_project(tmp_path, program), address, tmp_path) == code
-    [warning] = servicer.messages
+    [warning] = {*servicer.messages}
     assert warning.startswith(message)
 
 
