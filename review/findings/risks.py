@@ -195,14 +195,21 @@ def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
     an input that replaces, by the provider, or by the option replaceWith. It spares what it has registered
     before. If the head does not order the two any more, time decides, and the preview shows one outcome only
     (pulumi/pulumi, pkg/resource/deploy/step_generator.go: calculateDependentReplacements). With replaceWith,
-    it even deletes what it has registered, and does not create that again (findResourcesReplacedWith).
+    it even deletes what it has registered, and does not create that again (findResourcesReplacedWith). What
+    an alias has renamed is not spared either, so a replacement may be the better one of two outcomes.
     """
     replaced = {step.old.urn: step for step in stack.steps.values() if step.is_replaced and step.old}
     causes = _possible_causes(replaced, stack) if replaced else {}
     for step in stack.steps.values():
         old, new = step.old, step.new
-        if old and new and step.op not in POLICIES and not old.is_component and old.urn in causes:
+        if not old or not new or old.is_component or old.urn not in causes:
+            continue
+        if step.op not in POLICIES or (_is_renamed(step) and causes[old.urn]):
             yield new.urn, _possible_deletion(step, replaced.get(causes[old.urn]), stack)
+
+
+def _is_renamed(step: Step) -> bool:
+    return bool(step.old and step.new and step.old.urn != step.new.urn)
 
 
 def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, str]:
@@ -217,7 +224,11 @@ def _possible_causes(replaced: Mapping[str, Step], stack: Stack) -> dict[str, st
     queue = [(urn, urn, step.deleted_first) for urn, step in replaced.items()]
     while queue:
         urn, cause, is_deleted_first = queue.pop()
-        dependents = [dependent for dependent in by_option.get(urn, ()) if dependent not in replaced]
+        dependents = [
+            dependent
+            for dependent in by_option.get(urn, ())
+            if dependent not in replaced or _is_renamed(replaced[dependent])
+        ]
         for dependent in by_input.get(urn, ()) if is_deleted_first else ():
             is_decided = urn in replaced and _depends_on(stack.step_of(dependent), stack.head_urn(urn))
             dependents += [] if is_decided else [dependent]

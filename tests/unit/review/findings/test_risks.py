@@ -513,6 +513,34 @@ def test_a_resource_that_gives_up_its_dependency_on_a_replaced_one_may_be_delete
 
 
 @pytest.mark.parametrize(
+    ("options", "inputs", "name", "is_found"),
+    [
+        (after(vpcId=OLD), {}, "b", True),
+        ({"replaceWith": [OLD.urn]}, {}, "b", True),
+        (after(vpcId=OLD), after(vpcId=NEW), "b", False),
+        (after(vpcId=OLD), {}, "a", False),
+        ({}, {}, "b", False),
+    ],
+    ids=["renamed", "renamed, by an option", "ordered", "same name", "by itself"],
+)
+def test_a_renamed_resource_that_is_replaced_with_another_one_may_be_deleted(
+    options: dict[str, Any], inputs: dict[str, Any], name: str, is_found: bool
+) -> None:
+    old, new = resource(SUBNET, "a", **options), resource(SUBNET, name, **inputs)
+    change = Step("replace", old, new, deleted_first=True)
+    assert [*possibly_deleted(FIRST, change, deletions={old.urn: 1})] == [name] * is_found
+
+
+def test_what_depends_on_a_renamed_resource_is_found_although_its_old_object_is_deleted() -> None:
+    former, renamed = resource(SUBNET, "a"), resource(SUBNET, "b")
+    table = resource(TABLE, "table", **after(name=renamed))
+    deletion = Step("delete", former, None, is_pending=True)
+    changed = stack(Step("update", former, renamed), Step("create", None, table), deletion)
+    assert changed.head_urn(former.urn) == renamed.urn
+    assert [dependent.name for dependent in changed.dependents(changed.head_urn(former.urn))] == ["table"]
+
+
+@pytest.mark.parametrize(
     ("kind", "name"),
     [
         ("kubernetes:core/v1:ConfigMap", "data"),
