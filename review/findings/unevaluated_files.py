@@ -15,7 +15,13 @@ from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
-from review.programs.encodings import has_lone_return, has_misleading_indentation, is_utf8
+from review.programs.encodings import (
+    INDENTED_FORM_FEED,
+    LONE_BACKSLASH,
+    LONE_RETURN,
+    find_line,
+    is_utf8,
+)
 from review.programs.file_states import find_differing
 from sandbox.errors import CommandError
 from sandbox.workspace import yaml_tree
@@ -77,6 +83,12 @@ PEP 552: unchecked hash). The review sees no effect of those for another process
 ATTRIBUTES = ".gitattributes"
 """Name of the files with which git changes the content of others in a checkout (gitattributes(5))."""
 
+OF_FILES = {
+    ATTRIBUTES: "this file, which may change files in a checkout",
+    **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
+}
+"""What the lower-case names and endings of files say about a change of the file, also about its removal."""
+
 HEAD_OF_REPOSITORY = "head"
 """Lower-case name of a file that each repository of git has. Git takes every folder with HEAD, objects/ and
 refs/ for one (git/git, setup.c: is_git_directory). Then its file `config` may name programs for git to run.
@@ -93,6 +105,21 @@ HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
 
 PRESENTATION = re.compile("(?<=[\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
 """Pattern of the characters that choose the form of an emoji before them, as keyboards type it."""
+
+NOT_UTF_8 = "whose encoding is not UTF-8", "save it as UTF-8"
+"""The fault of a module in another encoding, and its remedy."""
+
+FAULTS = {
+    LONE_RETURN: (
+        "which has a carriage return without a line feed in line {}",
+        "put a line feed in its place",
+    ),
+    INDENTED_FORM_FEED: ("where line {} starts with white space and a form feed", "remove the form feed"),
+    LONE_BACKSLASH: ("where line {} has only a backslash", "join it with the next line"),
+}
+"""Patterns of faults in the text of a module, each with the fault and its remedy. The words are true in a
+string, too.
+"""
 
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -128,28 +155,18 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         yield from _changed_form(own, file, base, head)
     if _content(base / PACK_FILE) != _content(head / PACK_FILE):
         yield from _findings(stacks, PACK_FILE, "this file, which says how the engine runs the policies")
-    parts = {
-        ATTRIBUTES: "this file, which may change files in a checkout",
-        HEAD_OF_REPOSITORY: "this file, for which git may take its folder for a repository",
-        **dict.fromkeys(COMPILED, "this compiled module, which may take the place of its source"),
-    }
     for path in sorted(base.rglob("*")):
-        part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
+        part = _part_of(path)
         file = path.relative_to(base)
         # Without a file in this folder, Python takes the module's source, which the review evaluates.
         is_cache = path.parent.name == "__pycache__"
         if part and not is_cache and not path.is_dir() and not os.path.lexists(head / file):
             yield from _findings(stacks, file, part)
     paths = sorted(head.rglob("*"))
-    ambiguous = _ambiguous(path.relative_to(head) for path in paths)
     installing = folders[1] | {PACK}
     for path in paths:
-        part = parts.get(path.name.casefold()) or parts.get(path.suffix.casefold())
+        part = _part_of(path)
         file = path.relative_to(head)
-        if not ambiguous.isdisjoint((file, *file.parents)) and not os.path.lexists(base / file):
-            part = "this file, which takes the place of another one if a file system ignores case"
-        elif IGNORABLE.search(PRESENTATION.sub("", f"{file}")) and not os.path.lexists(base / file):
-            part = "this file, whose name has invisible characters that a file system may ignore"
         if path.is_symlink() and _link(path) != _link(base / file):
             message = (
                 f"the pull request makes this path a link to {link_target(path)!r}; whatever reads or writes "
@@ -170,7 +187,32 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
             )
         elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
+    yield from _misleading_names(stacks, base, head, paths)
     yield from _misleading_modules(stacks, base, head)
+
+
+def _part_of(path: Path) -> str | None:
+    """Return the text of OF_FILES for a file."""
+    return OF_FILES.get(path.name.casefold()) or OF_FILES.get(path.suffix.casefold())
+
+
+def _misleading_names(
+    stacks: Sequence[str], base: Path, head: Path, paths: Iterable[Path]
+) -> Iterator[Finding]:
+    """Yield a finding for each of the head's files whose name git or a file system may take for another.
+
+    A link has a finding of its own.
+    """
+    similar = _similar(path.relative_to(head) for path in paths)
+    for path in paths:
+        file = path.relative_to(head)
+        verb = "changes" if os.path.lexists(base / file) else "adds"
+        fault = _fault_of_name(file, similar) if verb == "adds" else ""
+        if file.name.casefold() == HEAD_OF_REPOSITORY and _content(path) != _content(base / file):
+            fault = "which makes git take its folder for a repository if objects/ and refs/ are beside it"
+        if fault and not path.is_dir() and not path.is_symlink():
+            message = f"the pull request {verb} this file, {fault}; rename it"
+            yield from (weakened(stack, f"{file}", message) for stack in stacks)
 
 
 def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -179,19 +221,22 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
         if file.suffix.casefold() != ".py":
             continue
         content = _content(head / file) or b""
-        if not is_utf8(content):
-            fault = "whose encoding is not UTF-8"
-        elif has_lone_return(content):
-            fault = "which has a carriage return without a line feed"
-        elif has_misleading_indentation(content):
-            fault = "where a form feed or a backslash changes the indentation of a line"
-        else:
-            continue
-        message = (
-            f"the pull request changes this module, {fault}; Python may run other code than editors and "
-            "GitHub show"
-        )
-        yield from (weakened(stack, f"{file}", message) for stack in stacks)
+        for fault, remedy in _faults(content):
+            message = (
+                f"the pull request changes this module, {fault}; Python may read it differently from what "
+                f"editors and GitHub show; {remedy}"
+            )
+            yield from (weakened(stack, f"{file}", message) for stack in stacks)
+
+
+def _faults(content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the faults in the content of a module, each with its remedy."""
+    if not is_utf8(content):
+        yield NOT_UTF_8
+        return
+    for pattern, (fault, remedy) in FAULTS.items():
+        if line := find_line(pattern, content):
+            yield fault.format(line), remedy
 
 
 def _is_one_of(names: Iterable[str], path: Path) -> bool:
@@ -199,17 +244,31 @@ def _is_one_of(names: Iterable[str], path: Path) -> bool:
     return path.name.casefold() in map(str.casefold, names)
 
 
-def _ambiguous(paths: Iterable[Path]) -> set[Path]:
-    """Return the paths that differ from another one only in what a file system may ignore.
+def _fault_of_name(file: Path, similar: Mapping[Path, Path]) -> str:
+    """Return what a file system may ignore in the path of a new file; empty if there is nothing."""
+    for path in (file, *file.parents):
+        if path in similar:
+            subject = "whose path" if path == file else f"whose folder {path}"
+            return (
+                f"{subject} differs from {similar[path]} only in case, in the form of a letter (NFC, NFD) or "
+                "in invisible characters, so a checkout may have only one of the two"
+            )
+    if unseen := IGNORABLE.search(PRESENTATION.sub("", f"{file}")):
+        return f"whose path has an invisible character (U+{ord(unseen[0]):04X}) that a file system may ignore"
+    return ""
 
-    That is case, the form of a letter (NFC, NFD), and characters that nobody sees. The one of macOS takes
-    them for one path, so a checkout there has only one of the files.
+
+def _similar(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Return the paths that differ from another one only in what a file system may ignore, with that one.
+
+    That is case, the form of a letter (NFC, NFD) and, on HFS+ and in folders of Linux that ignore case,
+    invisible characters. A checkout there has only one of the files.
     """
     groups: dict[str, set[Path]] = {}
     for path in paths:
         name = IGNORABLE.sub("", f"{path}").casefold()
         groups.setdefault(unicodedata.normalize("NFC", name), set()).add(path)
-    return {path for group in groups.values() if len(group) > 1 for path in group}
+    return {path: min(group - {path}) for group in groups.values() if len(group) > 1 for path in group}
 
 
 def find_omitted(stacks: Sequence[str], files: Sequence[str]) -> Iterator[Finding]:

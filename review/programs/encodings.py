@@ -8,7 +8,24 @@ import tokenize
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
 
-MISLEADING_INDENTATION = re.compile(rb"^[ \t\f]*(?:[ \t]\f|\\$)", re.MULTILINE)
+LONE_RETURN = re.compile(rb"\r(?!\n)")
+"""Pattern of a carriage return that is not a part of a Windows line break. Python ends the line there, also
+that of a comment, and Git and GitHub do not
+(https://docs.python.org/3/reference/lexical_analysis.html#physical-lines). Python does not end a line at
+others of the characters that end lines elsewhere, such as a form feed or U+2028.
+"""
+
+INDENTED_FORM_FEED = re.compile(rb"^[ \t\f]*[ \t]\f", re.MULTILINE)
+"""Pattern of a form feed after white space at the start of a line. In code, Python forgets the indentation
+before it, so that a line that looks like one of a function may belong to the module
+(https://docs.python.org/3/reference/lexical_analysis.html#indentation). A form feed at the start of a line
+changes nothing.
+"""
+
+LONE_BACKSLASH = re.compile(rb"^[ \t\f]*\\\r?$", re.MULTILINE)
+"""Pattern of a line that has only a backslash. In code, Python takes the indentation of such a line for that
+of the next one.
+"""
 
 
 def is_utf8(content: bytes) -> bool:
@@ -26,21 +43,10 @@ def is_utf8(content: bytes) -> bool:
     return codecs.lookup(encoding).name in UTF_8
 
 
-def has_lone_return(content: bytes) -> bool:
-    """Return True if a file has a carriage return that is not a part of a Windows line break.
+def find_line(pattern: re.Pattern[bytes], content: bytes) -> int | None:
+    """Return the number of the line in which the first match of a pattern starts; None without a match.
 
-    Python ends the line there, also that of a comment, and Git and GitHub do not
-    (https://docs.python.org/3/reference/lexical_analysis.html#physical-lines). Python does not end a line at
-    others of the characters that end lines elsewhere, such as a form feed or U+2028.
+    Only line feeds end a line here, as in Git.
     """
-    return b"\r" in content.replace(b"\r\n", b"")
-
-
-def has_misleading_indentation(content: bytes) -> bool:
-    """Return True if Python takes another indentation of a line than Git and GitHub show.
-
-    It forgets what stands before a form feed, and takes that of a line with a backslash only for the next
-    line (https://docs.python.org/3/reference/lexical_analysis.html#indentation). So a line that looks like
-    one of a function may belong to the module.
-    """
-    return MISLEADING_INDENTATION.search(content.replace(b"\r\n", b"\n")) is not None
+    match = pattern.search(content)
+    return content.count(b"\n", 0, match.start()) + 1 if match else None

@@ -23,10 +23,7 @@ ROOT = ["dev", "prod"]
 
 COMPILED = "this compiled module, which may take the place of its source"
 ATTRIBUTES = "this file, which may change files in a checkout"
-AMBIGUOUS = "this file, which takes the place of another one if a file system ignores case"
 OTHER_CASE = "this file, which is the one of a stack if a file system ignores case"
-INVISIBLE = "this file, whose name has invisible characters that a file system may ignore"
-REPOSITORY = "this file, for which git may take its folder for a repository"
 UNKNOWN_PROJECT = "this file of a project of which the review knows no stack"
 
 FORM = "the form of this file, whose lines commands replace"
@@ -97,20 +94,7 @@ ROWS: list[tuple[str, str, str, list[str]]] = [
     ("docs/.GitAttributes", "*.py ident\n", "this file, which may change files in a checkout", STACKS),
     ("docs/x.PYC", "x", COMPILED, STACKS),
     ("docs/x.py", "x = 1\n", "", []),
-    ("pulumi.dev.yaml", "x", AMBIGUOUS, STACKS),
-    ("Policies/config/dev.json", "{}", AMBIGUOUS, STACKS),
     ("policies/config/dev.json", "{}", "", []),
-    ("docs/cafe\u0301", "x", AMBIGUOUS, STACKS),
-    ("policies/PulumiPolicy\u200c.yaml", "{}", AMBIGUOUS, STACKS),
-    ("docs/Caf\u00e9\ufe0f", "x", AMBIGUOUS, STACKS),
-    ("docs/a\u2060.txt", "x", INVISIBLE, STACKS),
-    ("Pulumi\u200d.json", "{}", INVISIBLE, STACKS),
-    ("docs/exa\u200bmple/Pulumi.yaml", "name: x", INVISIBLE, STACKS),
-    ("docs/a b \u00e9 \u3042.txt", "x", "", []),
-    ("docs/\u26a0\ufe0f.md", "x", "", []),
-    ("docs/a\ufe0f.md", "x", INVISIBLE, STACKS),
-    ("docs/images/HEAD", "ref: refs/heads/main\n", REPOSITORY, STACKS),
-    ("tests/head", "x", REPOSITORY, STACKS),
 ]
 """A file of the head with its content, the part that is not evaluated, and the stacks with a finding."""
 
@@ -138,6 +122,63 @@ def test_a_change_that_only_a_deployment_reads_is_a_finding(
     assert not any(apply_approval(finding, "owner").blocks for finding in findings)
     shutil.rmtree(tmp_path / "one")
     shutil.rmtree(tmp_path / "two")
+
+
+SIMILAR = (
+    "whose {} differs from {} only in case, in the form of a letter (NFC, NFD) or in invisible characters, "
+    "so a checkout may have only one of the two"
+)
+INVISIBLE = "whose path has an invisible character ({}) that a file system may ignore"
+REPOSITORY = "which makes git take its folder for a repository if objects/ and refs/ are beside it"
+
+
+@each_row(
+    "file, fault",
+    [
+        ("pulumi.dev.yaml", SIMILAR.format("path", "Pulumi.dev.yaml")),
+        ("Policies/config/dev.json", SIMILAR.format("folder Policies", "policies")),
+        ("docs/cafe\u0301", SIMILAR.format("path", "docs/caf\u00e9")),
+        (
+            "policies/PulumiPolicy\u200c.yaml",
+            SIMILAR.format("path", "policies/PulumiPolicy.yaml"),
+        ),
+        ("docs/Caf\u00e9\ufe0f", SIMILAR.format("path", "docs/caf\u00e9")),
+        ("docs/a\u2060.txt", INVISIBLE.format("U+2060")),
+        ("docs/a\U000e0020.txt", INVISIBLE.format("U+E0020")),
+        ("docs/a\u00ad.txt", INVISIBLE.format("U+00AD")),
+        ("Pulumi\u200d.json", INVISIBLE.format("U+200D")),
+        ("docs/exa\u200bmple/Pulumi.yaml", INVISIBLE.format("U+200B")),
+        ("docs/a\ufe0f.md", INVISIBLE.format("U+FE0F")),
+        ("docs/a b \u00e9 \u3042.txt", ""),
+        ("docs/\u26a0\ufe0f.md", ""),
+        ("docs/images/HEAD", REPOSITORY),
+        ("tests/head", REPOSITORY),
+    ],
+)
+def test_a_new_file_whose_name_misleads_git_or_a_file_system_is_a_finding(
+    file: str, fault: str, tmp_path: Path
+) -> None:
+    base, head = tmp_path / "base", tmp_path / "head"
+    for tree, files in ((base, FILES), (head, FILES | {file: "x"})):
+        for name, text in files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(text)
+    findings = [*find_unevaluated(STACKS, base, head)]
+    message = f"{file}: the pull request adds this file, {fault}; rename it"
+    assert {finding.message for finding in findings} == ({message} if fault else set())
+    assert [stack for finding in findings for stack in finding.stacks] == (STACKS if fault else [])
+    assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
+    shutil.rmtree(base)
+    shutil.rmtree(head)
+
+
+def test_a_changed_head_of_a_repository_is_a_finding(tmp_path: Path) -> None:
+    for side in ("one", "two"):
+        for name in ("HEAD", "same/HEAD", "a\u2060.txt"):
+            (tmp_path / side / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / "docs" / name).write_text("x" if name == "same/HEAD" else side)
+    [finding] = find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")
+    assert finding.message == f"docs/HEAD: the pull request changes this file, {REPOSITORY}; rename it"
 
 
 @each_row(
@@ -199,11 +240,14 @@ def test_a_link_in_place_of_a_stack_file_is_a_finding(file: str, tmp_path: Path)
         ("app/levels.so", COMPILED),
         ("app/__pycache__/levels.cpython-311.pyc", ""),
         ("levels.py", ""),
+        ("docs/HEAD", ""),
+        ("docs/a\u2060.txt", ""),
     ],
 )
 def test_the_removal_of_a_file_that_changes_others_is_a_finding(file: str, part: str, tmp_path: Path) -> None:
     for side in ("one", "two"):
         (tmp_path / side / "app" / "__pycache__").mkdir(parents=True, exist_ok=True)
+        (tmp_path / side / "docs").mkdir(exist_ok=True)
     (tmp_path / "one" / file).write_text("x")
     findings = [*find_unevaluated(["dev"], tmp_path / "one", tmp_path / "two")]
     assert [finding.message.partition(";")[0] for finding in findings] == (
@@ -328,62 +372,76 @@ def test_a_project_that_becomes_a_link_to_an_example_is_a_finding(tmp_path: Path
     assert finding.blocks
 
 
-def test_a_changed_module_with_a_lone_carriage_return_is_a_finding(tmp_path: Path) -> None:
-    base, head = trees = tmp_path / "base", tmp_path / "head"
-    for tree in trees:
-        (tree / "docs").mkdir(parents=True)
-        (tree / "same.py").write_bytes(b"# a\ra = 1\n")
-    (head / "shop.py").write_bytes(b"# a\r\n# b\ra = 1\r\n")
-    (head / "docs" / "a.py").write_bytes(b"# a\r\r\n")
-    (head / "windows.py").write_bytes(b"# a\r\na = 1\r\n")
-    (head / "plain.py").write_bytes(b"# a\x0c\xe2\x80\xa8a = 1\n")
-    (head / "notes.txt").write_bytes(b"a\rb")
-    findings = [*find_unevaluated(["dev"], base, head)]
-    assert [finding.name for finding in findings] == ["docs/a.py", "shop.py"]
-    assert findings[1].message == (
-        "shop.py: the pull request changes this module, which has a carriage return without a line feed; "
-        "Python may run other code than editors and GitHub show"
-    )
-    assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}
+ENCODING = "whose encoding is not UTF-8", "save it as UTF-8"
+RETURN = "which has a carriage return without a line feed in line {}", "put a line feed in its place"
+FORM_FEED = "where line {} starts with white space and a form feed", "remove the form feed"
+BACKSLASH = "where line {} has only a backslash", "join it with the next line"
 
 
 @each_row(
-    ("line", "is_found"),
+    "content, line, fault",
     [
-        (b"    \x0cprint()\n", True),
-        (b"\x0c    \x0cprint()\n", True),
-        (b"\x0c\t\x0c    print()\n", True),
-        (b"\\\n    print()\n", True),
-        (b"    \\\r\n  print()\r\n", True),
-        (b"\x0c\n\x0cprint()  # \x0c\nprint('  \x0c')\nprint( \\\n    )\n", False),
+        (b"# coding: unicode_escape\n# \\u000aimport os", 0, ENCODING),
+        (b"# coding: latin-1\na = 2", 0, ENCODING),
+        (b"# a\r\n# b\ra = 1\r\n", 2, RETURN),
+        (b"# a\r\r\n", 1, RETURN),
+        (b"if a:\n    b()\n    \x0cc()\n", 3, FORM_FEED),
+        (b"if a:\n    b()\n\x0c    \x0cc()\n", 3, FORM_FEED),
+        (b"if a:\n    b()\n\x0c\t\x0c    c()\n", 3, FORM_FEED),
+        (b"if a:\n    b()\n\\\n    c()\n", 3, BACKSLASH),
+        (b"if a:\r\n  b()\r\n    \\\r\n  c()\r\n", 3, BACKSLASH),
+        # In a string, the words are true as well.
+        (b'a = """\n  \x0c\n"""\n', 2, FORM_FEED),
+        (b'a = """\n  \\\n"""\n', 2, BACKSLASH),
     ],
 )
-def test_a_changed_module_with_a_misleading_indentation_is_a_finding(
-    line: bytes, is_found: bool, tmp_path: Path
+def test_a_changed_module_that_python_reads_differently_is_a_finding(
+    content: bytes, line: int, fault: tuple[str, str], tmp_path: Path
 ) -> None:
     base, head = trees = tmp_path / "base", tmp_path / "head"
     for tree in trees:
-        tree.mkdir(exist_ok=True)
-    (head / "shop.py").write_bytes(b"def never():\n    pass\n" + line)
+        (tree / "docs").mkdir(parents=True, exist_ok=True)
+    (base / "docs" / "a.py").write_text("a = 1\n")
+    names = ["docs/a.py", "shop.py"]
+    for name in names:
+        (head / name).write_bytes(content)
     findings = [*find_unevaluated(["dev"], base, head)]
-    expected = (
-        "shop.py: the pull request changes this module, where a form feed or a backslash changes the "
-        "indentation of a line; Python may run other code than editors and GitHub show"
-    )
-    assert [(finding.message, finding.blocks) for finding in findings] == [(expected, True)] * is_found
-
-
-def test_a_changed_module_in_another_encoding_is_a_finding(tmp_path: Path) -> None:
-    base, head = trees = tmp_path / "base", tmp_path / "head"
-    for tree in trees:
-        (tree / "docs").mkdir(parents=True)
-        (tree / "same.py").write_text("# coding: latin-1")
-    (head / "shop.py").write_text("# coding: unicode_escape\n# \\u000aimport os")
-    (base / "docs" / "a.py").write_text("# coding: latin-1\na = 1")
-    (head / "docs" / "a.py").write_text("# coding: latin-1\na = 2")
-    (base / "old.py").write_text("# coding: latin-1")
-    (head / "plain.py").write_text("# coding: utf8\na = 'é'", encoding="utf-8")
-    (head / "notes.txt").write_text("# coding: latin-1")
-    findings = [*find_unevaluated(["dev"], base, head)]
-    assert [finding.name for finding in findings] == ["docs/a.py", "shop.py"]
+    assert [finding.message for finding in findings] == [
+        f"{name}: the pull request changes this module, {fault[0].format(line)}; Python may read it "
+        f"differently from what editors and GitHub show; {fault[1]}"
+        for name in names
+    ]
     assert {(finding.policy, finding.blocks) for finding in findings} == {(WEAKENED, True)}
+
+
+def test_each_fault_of_a_module_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "head").mkdir()
+    (tmp_path / "head" / "shop.py").write_bytes(b"# a\rb()\n\\\nc()\n \x0cd()\n")
+    findings = [*find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")]
+    faults = [RETURN[0].format(1), FORM_FEED[0].format(4), BACKSLASH[0].format(2)]
+    for finding, fault in zip(findings, faults, strict=True):
+        assert f"this module, {fault};" in finding.message
+
+
+def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path: Path) -> None:
+    base, head = trees = tmp_path / "base", tmp_path / "head"
+    others = {
+        "encoding": b"# coding: latin-1\n",
+        "return": b"# a\ra = 1\n",
+        "form_feed": b"if a:\n    \x0cb()\n",
+        "backslash": b"\\\nb()\n",
+    }
+    for tree in trees:
+        tree.mkdir()
+        for name, content in others.items():
+            (tree / f"same_{name}.py").write_bytes(content)
+    for name, content in others.items():
+        (base / f"removed_{name}.py").write_bytes(content)
+        (head / f"{name}.txt").write_bytes(content)
+    (head / "utf_8.py").write_text("# coding: utf8\na = 'é'", encoding="utf-8")
+    (head / "windows.py").write_bytes(b"# a\r\na = 1\r\n")
+    (head / "no_line_break.py").write_bytes(b"# a\x0c\xe2\x80\xa8a = 1\n")
+    (head / "form_feeds.py").write_bytes(b"\x0c\n\x0cprint()  # \x0c\nprint('  \x0c')\n")
+    (head / "backslash.py").write_bytes(b"print( \\\n    )\n")
+    assert [*find_unevaluated(["dev"], base, head)] == []
