@@ -7,6 +7,9 @@ from pathlib import Path
 from review.jail.regular_files import read_bytes
 from review.programs.imports import CODE, find_importers
 
+PACKAGE = "__init__.py"
+"""The module of a package itself. `python -m` imports it before it runs a module in the package's folder."""
+
 MAIN = "__main__.py"
 """The module that `python -m PACKAGE` runs. No import statement has to lead to it."""
 
@@ -82,7 +85,7 @@ def _run_files(text: bytes) -> Iterator[Path]:
     """
     for match in RUN_MODULE.finditer(text):
         path = Path(*match[1].decode().strip(".").split("."))
-        yield from (path.with_suffix(".py"), path / "__init__.py", path / MAIN)
+        yield from (path.with_suffix(".py"), path / PACKAGE, path / MAIN)
     for match in RUN_FILE.finditer(text):
         yield Path(match[1].decode())
 
@@ -100,5 +103,7 @@ def _describe(file: Path, importer: Path, importers: Mapping[Path, Path | None])
     command = importer
     while above := importers[command]:
         command = above
+    if file.name == PACKAGE and file.parent in command.parents:
+        return f"`python -m` imports it for {command}"
     verb = "imports it" if file.suffix in CODE else "may read it"
     return f"{command} {verb}" if command == importer else f"{command} {verb} by way of {importer}"

@@ -17,9 +17,14 @@ CODE = (".py", ".pyc")
 OF_TOOLS = (
     *("ruff.toml", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "mypy.ini", "pyrightconfig.json"),
     *("package.json", "package-lock.json", "go.mod", "go.sum", "go.work", "makefile", "gnumakefile"),
-    *("pytest.toml", "uv.toml", "mise.toml", "compose.yaml", "compose.yml", "tsconfig.json"),
+    *("pytest.toml", "uv.toml", "mise.toml", "tsconfig.json"),
+    *("compose.yaml", "compose.yml", "compose.override.yaml", "compose.override.yml"),
+    *("docker-compose.yaml", "docker-compose.yml"),
+    *("docker-compose.override.yaml", "docker-compose.override.yml"),
 )
-"""Lower-case names of files that linters, installers and compilers read in the folder of code, or above."""
+"""Lower-case names of files that linters, installers, compilers, task runners and Docker Compose read in the
+folder of code, or above (docker/compose-go, cli/options.go: DefaultFileNames, DefaultOverrideFileNames).
+"""
 
 
 def all_program_files(tree: Path) -> set[Path]:
@@ -68,8 +73,9 @@ def find_importers(
     while pending:
         file = pending.popleft()
         package = ".".join(file.parent.parts)
-        around = (package,) if with_packages and not importers[file] else ()
-        for name in (*_imported_names(tree / file, package), *around):
+        is_start = importers[file] is None
+        packages = (package,) if with_packages and is_start else ()
+        for name in (*_imported_names(tree / file, package), *packages):
             if name in names:
                 continue
             names.add(name)

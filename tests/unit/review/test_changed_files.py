@@ -152,23 +152,27 @@ def test_files_that_tools_may_read_in_the_folder_of_a_project_count(trees: Trees
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            "files/HEAD",
-            "files/config",
-            "files/objects/api.sql",
-            "AGENTS.md",
-            "files/CLAUDE.md",
-            "Dockerfile",
-        ),
-        *("api.pyi", "files/pytest.toml", "api.sql", "files/api.sh", "new/part.sql"),
+        "files/HEAD",
+        "files/config",
+        "files/objects/api.sql",
+        "AGENTS.md",
+        "files/CLAUDE.md",
+        "Dockerfile",
+        "api.pyi",
+        "files/pytest.toml",
+        "files/docker-compose.yml",
+        "files/Docker-Compose.override.yml",
+        "api.sql",
+        "files/api.sh",
+        "new/part.sql",
     ],
 )
 def test_a_new_file_is_no_data_unless_it_lies_beside_data_with_its_ending(trees: Trees, name: str) -> None:
     for tree in trees:
-        for file in ("names", "README.md", "ruff.pyi", "rows.toml"):
+        for file in ("names", "README.md", "ruff.pyi", "rows.toml", "rows.yml"):
             (tree / "shop" / "files" / file).write_text("")
     (trees[1] / "__main__.py").write_text("import shop.api, shop.new.part")
-    for file in ("new/part.py", name, "files/new.sql", "files/new.toml"):
+    for file in ("new/part.py", name, "files/new.sql", "files/new.toml", "files/new.yml"):
         (trees[1] / "shop" / file).parent.mkdir(exist_ok=True)
         (trees[1] / "shop" / file).write_text("SELECT 2")
     assert outside(["dev", "stg", "foundation/dev"], trees) == [f"shop/{name}"]
@@ -314,9 +318,9 @@ def test_packages_around_and_in_place_of_a_module_that_a_command_runs_count(tree
         (trees[1] / file).write_text("# another content")
     changed = find_changed(trees)
     assert {f"{file}": way for file, way in find_run(changed, trees).items()} == {
-        "shop/settings/__init__.py": "shop/settings/__main__.py imports it",
-        "tests/__init__.py": "tests/support/pages.py imports it",
-        "tests/support/__init__.py": "tests/support/pages.py imports it",
+        "shop/settings/__init__.py": "`python -m` imports it for shop/settings/__main__.py",
+        "tests/__init__.py": "`python -m` imports it for tests/support/pages.py",
+        "tests/support/__init__.py": "`python -m` imports it for tests/support/pages.py",
         "tests/support/pages/__init__.py": "Makefile runs it",
         "tests/support/pages/__main__.py": "Makefile runs it",
     }
