@@ -72,8 +72,13 @@ def compare(options: Options, status: Status) -> Report:
     tree, repository = options.tree, options.repository
     if options.isolated:
         temporary = Path(tempfile.gettempdir())
-        homes = {"your home": Path.home(), "the folder of temporary files": temporary}
-        refuse_shown({"the repository": repository, "the tree under review": tree, **homes})
+        private = [
+            ("the repository", repository, "Move the repository out of"),
+            ("the tree under review", tree, "Move the tree out of"),
+            ("your home", Path.home(), "Move your files out of it, and set HOME to a folder outside of"),
+            ("the folder of temporary files", temporary, "Set TMPDIR to a folder outside of"),
+        ]
+        refuse_shown(private)
     is_own = tree == repository
     commit, base = find_base(repository, options.base, merge_base=is_own and not options.merge)
     merge = Merge.find(repository, commit, options.merge) if options.merge else None

@@ -13,8 +13,8 @@ from review.jail.installed_files import NEW_MOUNTS, cut_off
 
 ETC = ("alternatives", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl/certs")
 USR = ("bin", "lib", "lib32", "lib64", "libexec", "sbin", "share")
-"""Folders of /usr that an isolation shows. Others may have what is nobody's business: images of containers
-often have the checkout at /usr/src/app, and administrators install into /usr/local.
+"""Folders of /usr that an isolation shows. The others may have private files: images of containers often have
+the checkout at /usr/src/app, and administrators install into /usr/local.
 """
 
 SYSTEM = (

@@ -12,7 +12,7 @@ import shutil
 import site
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -187,19 +187,18 @@ def python_files() -> list[Path]:
     return [path for path in (*folders, *map(Path, site.getsitepackages())) if path.exists()]
 
 
-def refuse_shown(private: Mapping[str, Path]) -> None:
-    """Raise CommandError if an isolation would show one of these folders, which are named by their keys.
+def refuse_shown(private: Sequence[tuple[str, Path, str]]) -> None:
+    """Raise CommandError if an isolation would show one of these folders: of the system, or of Python.
 
-    It shows the folders of the system, and those of Python.
+    Each has a name, a path, and a remedy, which the path of the shown folder follows.
     """
-    for shown in [*map(Path, SYSTEM), *python_files()]:
-        for name, folder in private.items():
+    of_system = [(Path(path), "a folder of the system") for path in SYSTEM]
+    of_python = [(path, "a folder of Python") for path in python_files()]
+    for shown, kind in (*of_system, *of_python):
+        for name, folder, remedy in private:
             if folder.resolve().is_relative_to(shown.resolve()):
-                raise _refusal(
-                    f"it could read {name}, {folder}, which is in {shown}, as it can read the system's and "
-                    "Python's own files",
-                    f"Have it outside of {shown}; for Python, use a virtual environment (make packages)",
-                )
+                reason = f"it could read {name} ({folder}): it may read all of {shown}, {kind}"
+                raise _refusal(reason, f"{remedy} {shown}")
 
 
 def engine_files(pulumi: Path) -> list[Path]:

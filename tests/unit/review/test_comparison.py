@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,19 @@ def test_core_dumps_are_forbidden_before_git_reads_a_strangers_commit(
     assert calls == [*(["no core dumps"] if is_first else []), "git"]
 
 
-@pytest.mark.parametrize("private", ["repository", "tree", "home", "temporary"])
+@pytest.mark.parametrize(
+    ("private", "name", "remedy"),
+    [
+        ("repository", "the repository", "Move the repository out of"),
+        ("tree", "the tree under review", "Move the tree out of"),
+        ("home", "your home", "Move your files out of it, and set HOME to a folder outside of"),
+        ("temporary", "the folder of temporary files", "Set TMPDIR to a folder outside of"),
+    ],
+    ids=["repository", "tree", "home", "temporary"],
+)
 @pytest.mark.parametrize("of_python", [True, False])
 def test_private_folders_that_an_isolation_would_show_are_refused(
-    private: str, of_python: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    private: str, name: str, remedy: str, of_python: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = tmp_path / "prefix" / "lib"
     shown.mkdir(parents=True)
@@ -141,14 +151,22 @@ def test_private_folders_that_an_isolation_would_show_are_refused(
         monkeypatch.setattr(sys, "base_prefix", str(shown.parent))
     else:
         monkeypatch.setattr(isolation, "SYSTEM", (str(shown),))
-    names = ("repository", "tree", "home", "temporary")
-    folders = {name: tmp_path / ("link" if name == private else "others") / name for name in names}
+    keys = ("repository", "tree", "home", "temporary")
+    folders = {key: tmp_path / ("link" if key == private else "others") / key for key in keys}
     monkeypatch.setenv("HOME", str(folders["home"]))
     monkeypatch.setattr(tempfile, "tempdir", str(folders["temporary"]))
-    options = Options(folders["repository"], folders["tree"], "HEAD", [], 1, isolated=True)
-    with pytest.raises(CommandError, match="the program under review was not run: it could read ") as refusal:
+    options = Options(folders["tree"], folders["repository"], "HEAD", [], 1, isolated=True)
+    with pytest.raises(CommandError) as refusal:
         compare(options, Status())
-    assert f"{folders[private]}, which is in {shown}, as it can read" in str(refusal.value)
+    kind = "a folder of Python" if of_python else "a folder of the system"
+    assert (
+        f"the program under review was not run: it could read {name} ({folders[private]}): it may read all "
+        f"of {shown}, {kind}.\n{remedy} {shown}, and run this again."
+    ) in str(refusal.value)
+    # Without an isolation, the program may read every file, and git looks for the repository next.
+    with pytest.raises(CommandError) as refusal:
+        compare(replace(options, isolated=False), Status())
+    assert "it could read" not in str(refusal.value)
 
 
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:

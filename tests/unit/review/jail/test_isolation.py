@@ -2,12 +2,14 @@
 
 import os
 import resource
+import site
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from review.jail.isolation import python_files
 from review.jail.system_calls.filter import LOWEST_PRIORITY
 
 CRASH = """
@@ -101,3 +103,11 @@ def test_only_the_calling_thread_and_what_it_starts_get_the_lowest_priority() ->
         pytest.skip("these tests have the lowest priority themselves")
     process = subprocess.run([sys.executable, "-c", PRIORITIES], capture_output=True, text=True)
     assert process.stdout.splitlines() == ["True", str(LOWEST_PRIORITY)], process.stderr
+
+
+def test_all_folders_of_packages_are_files_of_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    packages = [tmp_path, *map(Path, site.getsitepackages())]
+    folders = [f"{folder}" for folder in (*packages, tmp_path / "missing")]
+    monkeypatch.setattr(site, "getsitepackages", lambda: folders)
+    assert {folder for folder in packages if folder.exists()} <= {*python_files()}
+    assert tmp_path / "missing" not in python_files()
