@@ -64,6 +64,11 @@ class Null(enum.Enum):
 NULL = Null.NULL
 
 
+def is_empty(value: object) -> bool:
+    """Return True for a null and for an empty text, list or map, but neither for 0 nor for False."""
+    return value is None or value in ("", [], {})
+
+
 def is_map(value: Any) -> TypeGuard[dict[str, Any]]:
     """Return True for a JSON object."""
     return isinstance(value, dict)

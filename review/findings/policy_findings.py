@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.engine import pack_rules
 from policies.engine.rule import Rule
-from review.findings.removed_inputs import is_named, kept_inputs, maybe_kept_inputs
+from review.findings.removed_inputs import kept_inputs, maybe_kept_inputs
 from review.left_objects import find_left_object
 from review.model import (
     EXISTING,
@@ -35,7 +35,7 @@ from sandbox.summary import Row, waiver_match
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
 
-KEPT = "The program no longer sets this; the existing resource keeps it or may keep it (value-no-longer-set)."
+KEPT = "The program no longer sets {}: see value-no-longer-set."
 """Line in the message of a violation that only seems to be fixed."""
 
 OF_THE_HEAD = "The pull request's own policies report this."
@@ -78,7 +78,6 @@ def find(
     after = _verdicts(stack.head, stack)
     named_values = any(verdict["level"] == UNKNOWN for verdicts in after.values() for verdict in verdicts)
     before = _verdicts(base, stack)
-    kept = [*find_kept(stack, base)]
     for key in after | before:
         now, earlier = after.get(key, []), before.get(key, [])
         for verdict, old in zip_longest(now, earlier[: len(now)]):
@@ -95,32 +94,45 @@ def find(
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
     for verdict in _vanished(stack, base):
-        if verdict in kept:
-            reason = _left_object(verdict["urn"], stack) or KEPT
+        paths = _kept_paths(verdict, stack)
+        if paths is not None:
+            reason = _left_object(verdict["urn"], stack) or KEPT.format(list_all(paths))
             yield _finding(verdict | {"message": f"{verdict['message']}\n{reason}"}, stack, EXISTING)
         elif _counts_as_fixed(verdict):
             yield _finding(verdict, stack, FIXED)
 
 
-def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
-    """Yield the violations of the base that the head lacks although they stay.
+def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[tuple[Row, list[str]]]:
+    """Yield the violations of the base that the head lacks although they stay, each with paths of inputs.
 
-    Either the object of a deleted resource stays, or the program no longer sets an input that the resource
-    keeps, or may keep. If a message names no property, it may be about an input that is kept.
+    Either the object of a deleted resource stays, or the program no longer sets one of the inputs at the
+    paths, which the resource keeps or may keep.
     """
     for verdict in _vanished(stack, base):
-        step = stack.steps.get(verdict["urn"])
-        if verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
-            continue
-        if step and find_left_object(step, stack):
-            yield verdict
-            continue
-        if not step:
-            continue
-        text, paths = _text(verdict), kept_inputs(step)
-        names_none = PROPERTY_AND_VALUE.search(text) is None
-        if (paths and names_none) or any(is_named(path, text) for path in (*paths, *maybe_kept_inputs(step))):
-            yield verdict
+        paths = _kept_paths(verdict, stack)
+        if paths is not None:
+            yield verdict, paths
+
+
+def _kept_paths(verdict: Row, stack: Stack) -> list[str] | None:
+    """Return the paths of the inputs for which a vanished violation stays; None if it does not.
+
+    These are the kept inputs that its message names. If it names no property, it may be about any input that
+    the resource keeps for sure. There are none if the object itself stays.
+    """
+    step = stack.steps.get(verdict["urn"])
+    if not step or verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
+        return None
+    if find_left_object(step, stack):
+        return []
+    text, certain = _text(verdict), kept_inputs(step)
+    named = [path for path in (*certain, *maybe_kept_inputs(step)) if _names_input(text, path)]
+    return named or (certain if PROPERTY_AND_VALUE.search(text) is None else []) or None
+
+
+def _names_input(text: str, path: str) -> bool:
+    """Return True if a message has the last name in the path of an input as a word."""
+    return re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", text) is not None
 
 
 def _vanished(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
@@ -353,7 +365,7 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
 def find_broken(stack: Stack, base: EngineRun | None) -> dict[str, set[str]]:
     """Return the policies that each deleted resource still breaks, without waivers, by its URN."""
     broken: dict[str, set[str]] = {}
-    for verdict in find_kept(stack, base):
+    for verdict, _ in find_kept(stack, base):
         if _counts_as_fixed(verdict):
             broken.setdefault(verdict["urn"], set()).add(verdict["policy"])
     return broken

@@ -1,12 +1,11 @@
 """Physical names and other inputs that the program no longer sets, and that the resource keeps."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from review.model import Finding, list_all
-from review.plain_data import as_text, is_list, is_map, value_at
+from review.plain_data import as_text, is_empty, is_list, is_map, value_at
 from review.stacks.engine_run import Step
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
@@ -39,7 +38,7 @@ KEPT_INSIDE: Mapping[str, Sequence[str]] = {
         "vpcConfig.publicAccessCidrs",
     )
 }
-"""Paths of computed inputs inside of objects, by type (hashicorp/terraform-provider-aws,
+"""Paths of computed inputs inside objects, by type (hashicorp/terraform-provider-aws,
 internal/service/eks/cluster.go: Optional and Computed).
 """
 
@@ -141,11 +140,10 @@ def kept_inputs(step: Step) -> list[str]:
     SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the
     same as a missing one for most lists of objects, such as a bucket's `grants`, and so is an empty text.
     """
-    old, new = step.old, step.new
-    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+    sides = _updated_sides(step)
+    if not sides:
         return []
-    if new.package not in OF_TERRAFORM:
-        return []
+    old, new = sides
     removed = {name for name in old.values if _is_missing(name, old, new)}
     # The classes of the SDK take a moment to load, and most changes remove no input.
     computed = schema.computed_inputs(new.type) if removed else ()
@@ -156,44 +154,48 @@ def kept_inputs(step: Step) -> list[str]:
 def maybe_kept_inputs(step: Step) -> list[str]:
     """Return the paths of other inputs that the program no longer sets, and that the resource may keep.
 
-    They are inside of objects, where nothing tells which inputs are computed: `metadataOptions.
+    They are inside objects, where nothing tells which inputs are computed: `metadataOptions.
     httpPutResponseHopLimit` of a launch template is, for example.
     """
-    old, new = step.old, step.new
-    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+    sides = _updated_sides(step)
+    if not sides:
         return []
-    if new.package not in OF_TERRAFORM:
-        return []
-    both = old.values.keys() & new.values.keys()
+    old, new = sides
     # The classes of the SDK take a moment to load.
-    if not any(is_map(old.values[name]) and old.values[name] != new.values[name] for name in both):
+    if not any(is_map(value) and new.values.get(name, value) != value for name, value in old.values.items()):
         return []
     try:
         properties = schema.properties(schema.resource_class(new.type))
     except (schema.UnknownTypeError, ValueError):  # No type of the SDK, or not the form of a token.
         return []
     inside = (
-        path
-        for name in both & properties.keys()
-        for path in _missing_inside(name, properties[name].hint, old.values[name], new.values[name])
+        path for name, prop in properties.items() for path in _removed_inside(name, prop.hint, old, new)
     )
     return sorted({*inside} - {*kept_inputs(step)})
 
 
-def _missing_inside(path: str, hint: Any, old: Any, new: Any) -> Iterator[str]:
-    """Yield the paths of properties inside of `old`, at `path`, for which `new` has no value.
+def _updated_sides(step: Step) -> tuple[Resource, Resource] | None:
+    """Return the resource in base and head if a Terraform provider keeps it, and may update it."""
+    old, new = step.old, step.new
+    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+        return None
+    return (old, new) if new.package in OF_TERRAFORM else None
+
+
+def _removed_inside(path: str, hint: Any, old: Resource, new: Resource) -> Iterator[str]:
+    """Yield the paths of properties inside the object at `path` that only the base sets.
 
     Items of lists are left out: most lists are sets for a provider, which replaces an item as a whole. So are
     the keys of a map whose keys the program chooses, such as environment variables.
     """
     kind = next(iter(schema.value_hints(hint)), None)
-    if not (is_map(old) and is_map(new) and schema.is_object(kind)):
+    if not is_map(value_at(old.values, path)) or not schema.is_object(kind):
         return
     for name, prop in schema.properties(kind).items():
-        inner, value = f"{path}.{name}", old.get(name)
-        if value not in (None, "", [], {}) and new.get(name) is None:
+        inner = f"{path}.{name}"
+        if _is_removed(inner, old, new):
             yield inner
-        yield from _missing_inside(inner, prop.hint, value, new.get(name))
+        yield from _removed_inside(inner, prop.hint, old, new)
 
 
 def _is_missing(path: str, old: Resource, new: Resource) -> bool:
@@ -206,42 +208,34 @@ def _is_missing(path: str, old: Resource, new: Resource) -> bool:
 
 
 def _is_removed(path: str, old: Resource, new: Resource) -> bool:
-    """Return True if only the base sets an input; inside of an object that is still set."""
+    """Return True if only the base sets an input; inside an object, if that is still set."""
     outer = path.rpartition(".")[0]
     is_inside = not outer or value_at(new.values, outer) is not None
-    is_empty = value_at(old.values, path) in (None, "", [], {})
-    return is_inside and not is_empty and _is_missing(path, old, new)
+    return is_inside and not is_empty(value_at(old.values, path)) and _is_missing(path, old, new)
 
 
-def is_named(path: str, text: str) -> bool:
-    """Return True if a text has the name of the input at a path as a word."""
-    return re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", text) is not None
-
-
-def find_kept_inputs(stack: Stack, kept: Iterable[Row]) -> Iterator[tuple[str, Finding]]:
+def find_kept_inputs(
+    stack: Stack, kept: Iterable[tuple[Row, Sequence[str]]]
+) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource with such inputs, and a finding for each input.
 
-    `kept` has the violations that only seem to be fixed. The finding blocks if there are some: this is the
-    last report with them, since neither a later base nor the state's inputs have the value.
+    `kept` has the violations that only seem to be fixed, each with the paths of the inputs that it may be
+    about. The finding blocks if there are some: this is the last report with them, since neither a later base
+    nor the state's inputs have the value.
     """
-    violations: dict[str, list[Row]] = {}
-    for violation in kept:
-        violations.setdefault(violation["urn"], []).append(violation)
+    broken: dict[str, dict[str, set[str]]] = {}
+    for violation, paths in kept:
+        of_resource = broken.setdefault(violation["urn"], {})
+        for path in paths:
+            of_resource.setdefault(path, set()).add(violation["policy"])
     for step in stack.steps.values():
-        of_resource = violations.get(step.resource.urn, [])
-        for path in kept_inputs(step):
-            broken = sorted({violation["policy"] for violation in of_resource})
-            message = f"{path}: the program no longer sets it, so the existing resource keeps its value"
-            message += f", and still breaks {list_all(broken)}" if broken else ""
-            yield step.resource.urn, _kept(stack, step, path, message, blocks=bool(broken))
-        for path in maybe_kept_inputs(step) if of_resource else ():
-            named = (violation for violation in of_resource if is_named(path, violation["message"]))
-            if broken := sorted({violation["policy"] for violation in named}):
-                message = (
-                    f"{path}: the program no longer sets it, so the existing resource may keep its value, "
-                    f"and still break {list_all(broken)}"
-                )
-                yield step.resource.urn, _kept(stack, step, path, message, blocks=True)
+        of_resource, certain = broken.get(step.resource.urn, {}), kept_inputs(step)
+        for path in (*certain, *sorted(of_resource.keys() - {*certain})):
+            policies = sorted(of_resource.get(path, ()))
+            keeps, breaks = ("keeps", "breaks") if path in certain else ("may keep", "break")
+            message = f"{path}: the program no longer sets it, so the existing resource {keeps} its value"
+            message += f", and still {breaks} {list_all(policies)}" if policies else ""
+            yield step.resource.urn, _kept(stack, step, path, message, blocks=bool(policies))
 
 
 def _kept(stack: Stack, step: Step, path: str, message: str, *, blocks: bool) -> Finding:

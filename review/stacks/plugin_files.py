@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from review.plain_data import PATH_STEP, as_text, decode_key, is_map
+from review.plain_data import PATH_STEP, as_text, decode_key, is_empty, is_map
 from review.stacks.resources import PROVIDERS, Resource
 from review.stacks.value_parts import leaves
 from sandbox.summary import LATER
@@ -74,7 +74,7 @@ def find_plugin_files(resource: Resource, tree: Path) -> list[str]:
         path
         for name, content in (resource.values.items() if names else ())
         for path, value in leaves(name, content)
-        if value not in (None, "", [], {}) and _matches(path, names)
+        if not is_empty(value) and _matches(path, names)
     ]
     if resource.type == RELEASE and not _is_remote_chart(resource, tree):
         files.append("chart")

@@ -10,6 +10,7 @@ the modules that this script imports, and no others, since a program gets an imp
 - The engine's request comes from standard input, and not as arguments.
 - It ends with an exit code of its own, so that the end of a program is not taken for one of its process.
 - A program that raises SystemExit has failed. In a deployment, the exit code 0 means success.
+- The engine also gets a message about an error that the language host leaves to the interpreter.
 - A program that says that it has registered all resources while work is left has failed, and its process ends
   at once (`wait_for_work`).
 - The SDK gets connections whose messages this script changes or drops (`connect`). Nothing else of the SDK
@@ -477,13 +478,13 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     def evaluate() -> None:
         runpy.run_path(PROGRAM, run_name="__main__")
 
-    failure: Exception | None = None
+    code = FAILED
     try:
         try:
             main = loop.create_task(stack.run_in_stack(evaluate))
             loop.run_until_complete(main)
+            code = COMPLETED
         except Exception as error:
-            failure = error
             log.error(_message(error))
         finally:
             executor.shutdown(wait=True)
@@ -496,18 +497,18 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
             sys.stdout.flush()
             sys.stderr.flush()
     except BaseException as error:
-        return _end_uncaught(error)
-    return COMPLETED if failure is None else FAILED
+        with suppress(BaseException):  # The engine may have ended, or the program has replaced a function.
+            engine.Log(engine_pb2.LogRequest(severity=engine_pb2.ERROR, message=_message(error)))
+        return _code_of_uncaught(error)
+    return code
 
 
-def _end_uncaught(error: BaseException) -> int:
+def _code_of_uncaught(error: BaseException) -> int:
     """Return the exit code for an error that the language host leaves to the interpreter.
 
     This may also be one that occurs while the host handles another one. The interpreter's hook may belong to
     the program, and end the process, also by SystemExit (CPython, Python/pythonrun.c: _PyErr_PrintEx).
     """
-    with suppress(BaseException):  # The engine may have ended, and the host does not log it.
-        log.error(_message(error))
     if not isinstance(error, SystemExit):
         try:
             sys.excepthook(type(error), error, error.__traceback__)
@@ -524,16 +525,20 @@ def _is_success(code: Any) -> bool:
 def _message(error: BaseException) -> str:
     """Return the message about a program's failure, with the words of Pulumi's Automation API.
 
-    The review removes the words before the error (review/stacks/engine_run.py: ERROR_PREFIX).
+    The review removes the words before the error (review/stacks/engine_run.py: ERROR_PREFIX). The language
+    host calls both functions of `traceback` for an Exception, and the program may have replaced them. It does
+    not ask the error itself, which may be of a class of the program, so that may neither end this process.
     """
     if isinstance(error, RunError):
         return str(error)
-    # The language host calls both functions, and the program may have replaced them.
     traceback.extract_tb(error.__traceback__)
     trace = traceback.format_exc()
-    if isinstance(error, grpc.RpcError):
-        return f"RPC error: {cast(Any, error).details()}"
-    return f"python inline source runtime error: {error}\n{trace}"
+    try:
+        if isinstance(error, grpc.RpcError):
+            return f"RPC error: {cast(Any, error).details()}"
+        return f"python inline source runtime error: {error}\n{trace}"
+    except BaseException:
+        return trace
 
 
 def main(project: Path, observer: int | None = None) -> int:

@@ -205,7 +205,7 @@ def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
     [(_, shown)] = find_kept_inputs(stack(step), [])
     assert (shown.blocks, shown.level) == (False, "advisory")
     violation = {"policy": "ssh-open", "urn": step.resource.urn}
-    [(_, finding)] = find_kept_inputs(stack(step), [violation])
+    [(_, finding)] = find_kept_inputs(stack(step), [(violation, ["ingress"])])
     assert finding.blocks and finding.message == (
         "ingress: the program no longer sets it, so the existing resource keeps its value, and still breaks "
         "ssh-open"
@@ -213,19 +213,22 @@ def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
 
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-LIMIT = "httpPutResponseHopLimit"
-
-
 FUNCTION = "aws:lambda/function:Function"
-SHOWN, HIDDEN = ({"variables": {name: "x"}} for name in ("PASSWORD", "SECRET_ARN"))
-INSIDE: dict[str, tuple[str, str, Any, Any, list[str]]] = {
+ZONE = "cloudflare:index/zone:Zone"
+LIMIT, ENDPOINT = "httpPutResponseHopLimit", "httpEndpoint"
+WITH_PASSWORD, WITH_SECRET_ARN = ({"variables": {name: "x"}} for name in ("PASSWORD", "SECRET_ARN"))
+
+INPUTS_INSIDE: dict[str, tuple[str, str, Any, Any, list[str]]] = {
     "removed": (TEMPLATE, "metadataOptions", {LIMIT: 2, "a": 1}, {"a": 2}, [LIMIT]),
     "null": (TEMPLATE, "metadataOptions", {LIMIT: 2}, {LIMIT: None}, [LIMIT]),
     "changed": (TEMPLATE, "metadataOptions", {LIMIT: 2}, {LIMIT: 1}, []),
-    "empty": (TEMPLATE, "metadataOptions", {LIMIT: 0, "httpTokens": ""}, {LIMIT: 0}, []),
+    "zero": (TEMPLATE, "metadataOptions", {LIMIT: 2}, {LIMIT: 0}, []),
+    "empty before": (TEMPLATE, "metadataOptions", {LIMIT: 2, ENDPOINT: ""}, {LIMIT: 1}, []),
+    "empty text": (TEMPLATE, "metadataOptions", {ENDPOINT: "enabled"}, {ENDPOINT: ""}, [ENDPOINT]),
+    "empty text that is sent": (ZONE, "account", {"id": "a"}, {"id": ""}, []),
     "deeper": (CLUSTER, "storageConfig", {"blockStorage": {"enabled": True}}, {}, ["blockStorage"]),
     "in a list": (GROUP, "ingress", [{"protocol": "tcp"}, {"self": True}], [{"self": True}], []),
-    "in a map": (FUNCTION, "environment", SHOWN, HIDDEN, []),
+    "in a map": (FUNCTION, "environment", WITH_PASSWORD, WITH_SECRET_ARN, []),
     "Kubernetes": (DEPLOYMENT, "spec", {"replicas": 2}, {}, []),
     "no property": (TEMPLATE, "unknown", {"a": 2}, {}, []),
     "no type": ("aws:x:Unknown", "metadataOptions", {LIMIT: 2}, {}, []),
@@ -234,14 +237,14 @@ INSIDE: dict[str, tuple[str, str, Any, Any, list[str]]] = {
 """A type, an input, its values in base and head, and the properties in it that may be kept."""
 
 
-@pytest.mark.parametrize("case", INSIDE)
-def test_inputs_inside_of_objects_may_be_kept(case: str) -> None:
-    kind, name, *sides, inside = INSIDE[case]
+@pytest.mark.parametrize("case", INPUTS_INSIDE)
+def test_inputs_inside_objects_may_be_kept(case: str) -> None:
+    kind, name, *sides, inside = INPUTS_INSIDE[case]
     old, new = (resource(kind, "it", {name: value}) for value in sides)
     assert maybe_kept_inputs(Step("update", old, new)) == [f"{name}.{path}" for path in inside]
 
 
-def test_an_input_that_is_kept_for_sure_is_not_one_that_may_be() -> None:
+def test_an_input_that_is_certainly_kept_is_not_one_that_may_be() -> None:
     old, new = ({"vpcConfig": cidrs} for cidrs in ({"publicAccessCidrs": ["10.0.0.0/8"]}, {}))
     step = Step("update", resource(CLUSTER, "it", old), resource(CLUSTER, "it", new))
     assert kept_inputs(step) == ["vpcConfig.publicAccessCidrs"]
@@ -275,6 +278,22 @@ def test_a_violation_of_an_input_that_may_be_kept_is_not_fixed(
     assert [finding.message for finding in report.findings if finding.blocks] == (
         expected if status == EXISTING else []
     )
+
+
+def test_a_violation_that_names_one_kept_input_says_nothing_about_another_one(tmp_path: Path) -> None:
+    options = {"metadataOptions": {"httpTokens": "optional", LIMIT: 2}, "description": "x"}
+    old, new = resource(TEMPLATE, "it", options), resource(TEMPLATE, "it", {"metadataOptions": {"a": 1}})
+    step = Step("update", old, new)
+    reviewed = stack(step)
+    reviewed.base = EngineRun(tmp_path)
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": f"metadataOptions.{LIMIT} is 2"})
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    assert [item.message.partition(":")[0] for item in report.findings if item.blocks] == [
+        f"metadataOptions.{LIMIT}"
+    ]
+    [kept] = [item.message for item in report.findings if item.policy == "a-rule"]
+    assert f"The program no longer sets metadataOptions.{LIMIT}: see value-no-longer-set." in kept
 
 
 @pytest.mark.parametrize(
