@@ -666,10 +666,11 @@ def _without_invented(name: str, trees: Trees, folder: Path, *, is_new: bool) ->
         return ""
     if not run.errors or _text(folder / f"{WITHOUT_SECRETS}.code") == "0":
         return "the program evaluates without it"
-    # No finding compares these with the base's. An account may refuse a look-up, and a program that ignores
-    # this may then do something else. The engine starts the plugin of each provider that is declared.
+    # No finding compares the look-ups and resources of this run with those of the base. An account may refuse
+    # a look-up, and a program that ignores this may then do something else. The engine starts the plugin of
+    # each declared provider, even if the program fails afterwards.
     if looked_up := {*run.lookups, *(token for token, _ in run.failed_lookups)}:
-        return f"without it, the program looks something up before it fails: {min(looked_up)}"
+        return f"without it, the program looks something up before it fails: {min(looked_up)}; read it before"
     if declared := [urn for urn in run.steps if not is_root(urn)]:
         return f"without it, the program declares something before it fails: {name_of(declared[0])}"
     known: set[str] = set()

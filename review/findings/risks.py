@@ -195,8 +195,8 @@ def find_possibly_deleted(stack: Stack) -> Iterator[tuple[str, Finding]]:
     an input that replaces, by the provider, or by the option replaceWith. It spares what it has registered
     before. If the head does not order the two any more, time decides, and the preview shows one outcome only
     (pulumi/pulumi, pkg/resource/deploy/step_generator.go: calculateDependentReplacements). With replaceWith,
-    it even deletes what it has registered, and does not create that again (findResourcesReplacedWith). What
-    an alias has renamed is not spared either, so a replacement may be the better one of two outcomes.
+    it even deletes what it has registered, and does not create that again (findResourcesReplacedWith). It
+    does not spare what an alias has renamed either, so it may delete a resource that the preview replaces.
     """
     replaced = {step.old.urn: step for step in stack.steps.values() if step.is_replaced and step.old}
     causes = _possible_causes(replaced, stack) if replaced else {}
@@ -313,9 +313,11 @@ def _possible_deletion(step: Step, replaced: Step | None, stack: Stack) -> Findi
     cause = title(replaced.resource) if replaced else "a resource that is replaced"
     loss = data_loss(step.resource.type, (step.old or step.resource).inputs)
     dependents = _dependents(step, stack)
+    has_option = any(side and side.replaced_with for side in (step.old, step.new))
+    change = f"set no replace_with of {name}" if has_option else f"let {name} depend on {cause}"
     lines = [
         f"Because: {cause} is replaced, and the engine may delete {name} with it: time decides",
-        f"Instead: let {name} depend on {cause}, or change them in two pull requests",
+        f"Instead: {change}, or change them in two pull requests",
         f"Depends on it: {list_first(dependents, FEW) or 'nothing'}",
     ]
     if loss:

@@ -89,7 +89,8 @@ class Stack:
         self.base_failed = bool(self.base and self.base.errors)
         self.steps = self.head.steps if self.head else {}
         steps = self.steps.values()
-        # A resource with an alias may have another URN in the base, of which another object may be deleted.
+        # An alias gives a resource another URN than in the base. A deletion that an earlier deployment has
+        # left may have that URN, too, and is about another object.
         self._urns = {step.old.urn: step.resource.urn for step in steps if step.old and not step.is_pending}
         # By the identity of the resource, since a resource of base and head may have one URN.
         self._invented: dict[int, set[str]] = {}

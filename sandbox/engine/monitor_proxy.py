@@ -201,9 +201,9 @@ sdk/python/lib/pulumi/resource.py: Resource.__init__).
 """
 
 OTHER_PLUGIN = (
-    "{}: it asks for another version or address of its provider's plugin than its parent {}: the engine "
-    "takes those of the parent, but only if the parent is ready by then, so time would decide. Give it a "
-    "provider of its own"
+    "{}: it asks for the plugin of {} in {}, and its parent {} in {}: the engine takes the parent's if the "
+    "parent is ready by then, so time would decide. Give both the same `version` and `plugin_download_url`, "
+    "or give it a `provider`"
 )
 """Refusal of a child. The engine also copies a provider that it has made itself for the parent
 (pulumi/pulumi, pkg/resource/deploy/source_eval.go: inheritFromParent).
@@ -406,7 +406,7 @@ class MonitorProxy(CallHandler):
     def _note_resource(self, message: Any, urn: str) -> str:
         """Note a resource, and what it declares if the engine ignores changes; return why it is refused."""
         with self._lock:
-            self._registered[urn] = self._inherited(message) | _heritage(message)
+            self._registered[urn] = self._inherited(message) | _inheritable(message)
             self._parents[urn] = message.parent
             if not message.custom and not message.remote:
                 self._components.add(urn)
@@ -465,13 +465,15 @@ class MonitorProxy(CallHandler):
     def _reason_of_time(self, subject: str, message: Any) -> str:
         """Return why time would decide what a resource is; the caller has the lock."""
         if message.custom or message.remote:
-            inherited, own = self._inherited(message), _heritage(message)
+            inherited, own = self._inherited(message), _inheritable(message)
             for option, advice in OPTIONS.items():
                 if inherited.get(option, NO) != NO and option not in own:
                     return INHERITED.format(subject, option, message.parent, advice)
             of_parent = self._registered.get(message.parent, {})
-            if any(of_parent.get(name, plugin) != plugin for name, plugin in _plugin(message).items()):
-                return OTHER_PLUGIN.format(subject, message.parent)
+            for name, plugin in _plugin(message).items():
+                if of_parent.get(name, plugin) != plugin:
+                    package = name.removeprefix(PLUGIN_OF)
+                    return OTHER_PLUGIN.format(subject, package, plugin, message.parent, of_parent[name])
         ancestors = {*self._ancestors(message.parent)}
         for alias in message.aliases:
             parent = alias.spec.parentUrn
@@ -494,8 +496,8 @@ class MonitorProxy(CallHandler):
             provider = options.pop("provider", "")
             if f"{PROVIDER_TYPE}{package}" not in _types(provider)[-1:]:
                 provider = options.get(f"{OF_A_PACKAGE}{package}")
-            own_kinds = (OF_A_PACKAGE, PLUGIN_OF)
-            options = {name: value for name, value in options.items() if not name.startswith(own_kinds)}
+            not_inherited = (OF_A_PACKAGE, PLUGIN_OF)
+            options = {name: value for name, value in options.items() if not name.startswith(not_inherited)}
             options |= {"provider": provider} if provider else {}
         return options
 
@@ -667,8 +669,8 @@ def _references(message: Message) -> Iterator[str]:
                 yield from dependencies.urns
 
 
-def _heritage(message: Any) -> dict[str, str]:
-    """Return the options of a resource that its children get from the SDK, or else from the engine."""
+def _inheritable(message: Any) -> dict[str, str]:
+    """Return what the children of a resource get from it, by the SDK or else by the engine."""
     options = {f"{OF_A_PACKAGE}{package}": provider for package, provider in message.providers.items()}
     options |= _plugin(message) | {
         name: getattr(message, name) for name in ("provider", "deletedWith") if getattr(message, name)
@@ -683,7 +685,9 @@ def _plugin(message: Any) -> dict[str, str]:
     if message.provider or not (message.custom or message.remote) or message.type.startswith(PROVIDER_TYPE):
         return {}
     package = message.type.partition(":")[0]
-    return {f"{PLUGIN_OF}{package}": f"{message.version} {message.pluginDownloadURL}"}
+    version = f"version {message.version}" if message.version else "any version"
+    address = f" from {message.pluginDownloadURL}" if message.pluginDownloadURL else ""
+    return {f"{PLUGIN_OF}{package}": f"{version}{address}"}
 
 
 def _output_dependencies(message: Message) -> Iterator[str]:

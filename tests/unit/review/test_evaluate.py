@@ -397,7 +397,7 @@ def test_a_program_that_looks_something_up_before_it_fails_is_not_hidden(
     )
     reviewed = evaluate.read_stack("dev", (tmp_path, tmp_path), (tmp_path, tmp_path), tmp_path / "dev")
     assert reviewed.without_invented == (
-        "without it, the program looks something up before it fails: aws:ec2/getVpc:getVpc"
+        "without it, the program looks something up before it fails: aws:ec2/getVpc:getVpc; read it before"
     )
 
 

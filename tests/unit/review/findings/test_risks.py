@@ -584,6 +584,9 @@ def test_a_resource_that_is_replaced_with_one_that_is_given_up_may_be_deleted() 
     given_up = Step("delete", OLD, resource(VPC, "main", external=True), is_replaced=True)
     bound = resource(TABLE, "table", replaceWith=[OLD.urn])
     assert list(possibly_deleted(given_up, Step("same", bound, bound))) == ["table"]
+    [(_, finding)] = find_possibly_deleted(stack(given_up, Step("same", bound, bound)))
+    advice = "Instead: set no replace_with of table (aws:dynamodb:Table), or change them in two pull requests"
+    assert advice in finding.message.splitlines()
 
 
 def test_what_is_replaced_with_a_possibly_deleted_resource_may_be_deleted() -> None:

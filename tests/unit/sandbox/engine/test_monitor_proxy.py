@@ -559,33 +559,43 @@ def test_a_child_sends_the_provider_that_a_component_has_for_its_package(context
         register(client, BUCKET, parent="urn:inner")
 
 
-OTHERS = {"version": "7.12.1", "pluginDownloadURL": "https://plugins.example"}
+OTHER_PLUGIN = {"version": "7.12.1", "pluginDownloadURL": "https://plugins.example"}
 
 
-@pytest.mark.parametrize("option", OTHERS)
-def test_a_child_does_not_ask_for_another_plugin_than_its_parent(option: str, context: Context) -> None:
+@pytest.mark.parametrize(
+    ("fields", "plugin"),
+    [
+        ({"version": "7.12.1"}, "version 7.12.1"),
+        ({"version": ""}, "any version"),
+        ({"pluginDownloadURL": "https://plugins.example"}, "version 7.51.1 from https://plugins.example"),
+        ({"version": "7.12.1", "remote": True, "custom": False}, "version 7.12.1"),
+    ],
+)
+def test_a_child_does_not_ask_for_another_plugin_than_its_parent(
+    fields: dict[str, Any], plugin: str, context: Context
+) -> None:
     client, proxy, _ = context
     register(client, BUCKET | {"version": "7.51.1"})
     register(client, COMPONENT, parent="urn:files")
-    register(client, BUCKET | {"version": "7.51.1", "type": "cloudflare:index:Ruleset"}, parent="urn:api")
+    child = BUCKET | {"name": "copies", "version": "7.51.1", "parent": "urn:api"}
+    register(client, child | {"type": "cloudflare:index:Ruleset"})
+    register(client, child)
     assert proxy.error == ""
-    other = {"version": "7.51.1", "parent": "urn:api", option: OTHERS[option]}
-    with pytest.raises(
-        grpc.RpcError, match="it asks for another version or address of its provider's plugin"
-    ):
-        register(client, BUCKET, **other)
-    assert "than its parent urn:api" in proxy.error
+    with pytest.raises(grpc.RpcError):
+        register(client, child | fields)
+    expected = f"it asks for the plugin of aws in {plugin}, and its parent urn:api in version 7.51.1: "
+    assert expected in proxy.error
 
 
 def test_a_child_asks_for_the_plugin_of_its_parent_or_has_a_provider_of_its_own(context: Context) -> None:
     client, proxy, _ = context
     register(client, HERE)
-    outer, inner = (BUCKET | {"type": f"pulumi:providers:{name}", "name": name} for name in ("tls", "aws"))
-    register(client, outer | {"version": "5.1.0"})
-    register(client, inner | {"version": "7.12.1"}, parent="urn:tls")
-    register(client, BUCKET | OTHERS)
+    tls, aws = (BUCKET | {"type": f"pulumi:providers:{name}", "name": name} for name in ("tls", "aws"))
+    register(client, tls | {"version": "5.1.0"})
+    register(client, aws | {"version": "7.12.1"}, parent="urn:tls")
+    register(client, BUCKET | OTHER_PLUGIN)
     child = BUCKET | {"name": "copies", "parent": "urn:files"}
-    register(client, child | OTHERS)
+    register(client, child | OTHER_PLUGIN)
     register(client, child | PROVIDER)
     register(client, child | {"type": "cloudflare:index:Ruleset", "version": "6.0.0"})
     assert proxy.error == ""
