@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -259,8 +260,9 @@ def _file_in_tree(path: str, tree: Path) -> str:
         return ""
     for start in range(len(parts)):
         ending = "/".join(parts[start:])
-        if (tree / ending).is_file():
-            return ending
+        with suppress(OSError):  # A program may send a name that is too long.
+            if (tree / ending).is_file():
+                return ending
     return ""
 
 

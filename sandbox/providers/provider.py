@@ -54,6 +54,11 @@ from sandbox.wire.values import (
 Context = grpc.ServicerContext
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+WITHOUT_EFFECT = frozenset({"defaultTags", "ignoreTags", "maxRetries"})
+"""Settings of providers without an effect on whether a look-up is answered. Others that are harmless for
+resources may make it fail, such as `useFipsEndpoint` in a region without such an endpoint.
+"""
+
 
 def report_refusals(handler: Handler) -> Handler:
     """Wrap a handler so that it reports the target's refusals to the engine.
@@ -166,10 +171,10 @@ class Provider(ResourceProviderServicer):
     @report_refusals
     def Invoke(self, request: proto.InvokeRequest, context: Context) -> proto.InvokeResponse:
         args, config = plain(decode(request.args)), self._config(context)
-        harmless = cast(Sequence[str], table(self._package.name)["settings"]["harmless"])
-        settings = {name: value for name, value in config.items() if name not in harmless}
+        settings = {name: value for name, value in config.items() if name not in WITHOUT_EFFECT}
         row = {"lookup": request.tok, "args": args, "settings": digest(settings)}
         try:
+            self._check_package(request.tok)
             result = self._target.invoke(request.tok, args, config)
         except ProviderError:
             self._record(row | {"failed": True})
@@ -327,15 +332,8 @@ class Provider(ResourceProviderServicer):
         return Empty()
 
     def _resource(self, request: Any, context: Context, inputs: Json) -> Resource:
-        """Return the resource of a request; raise ProviderError if its type is one of another package.
-
-        The engine does not compare the package of an explicit provider with that of the type.
-        """
-        if request.type.partition(":")[0] != self._package.name:
-            raise ProviderError(
-                f"the provider of {request.type} has the package {self._package.name}; give the resource a "
-                "provider of its own package"
-            )
+        """Return the resource of a request; raise ProviderError if its type is one of another package."""
+        self._check_package(request.type)
         return Resource(
             request.urn,
             request.type,
@@ -346,6 +344,17 @@ class Provider(ResourceProviderServicer):
             timeout=getattr(request, "timeout", 0.0),
             report=functools.partial(self._report, request.urn),
         )
+
+    def _check_package(self, token: str) -> None:
+        """Raise ProviderError if a type or look-up is one of another package.
+
+        The engine does not compare the package of an explicit provider with that of the token.
+        """
+        if token.partition(":")[0] != self._package.name:
+            raise ProviderError(
+                f"the provider of {token} has the package {self._package.name}; give it a provider of its "
+                "own package"
+            )
 
     def _report(self, urn: str, text: str) -> None:
         if self._engine is not None:

@@ -28,9 +28,12 @@ class ResourceType:
 
 @functools.cache
 def table(package: str) -> Json:
-    """Return the content of a package's resource_types.toml; empty for a package without one."""
+    """Return the content of a package's resource_types.toml; empty for a package without one.
+
+    A program chooses the package of a token, which therefore may have the form of a path.
+    """
     file = Path(__file__).parent / package / "resource_types.toml"
-    return tomllib.loads(file.read_text()) if file.is_file() else {}
+    return tomllib.loads(file.read_text()) if package.isidentifier() and file.is_file() else {}
 
 
 def is_described(token: str) -> bool:

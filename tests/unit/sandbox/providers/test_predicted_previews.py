@@ -52,7 +52,12 @@ def test_a_predicted_creation_has_another_id_than_the_existing_resource_and_no_u
     assert not unknown_id and outputs["arn"] is UNKNOWN
 
 
-def test_a_resource_of_another_package_is_refused() -> None:
+def test_no_package_of_a_token_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "resource_types.toml").write_text(f'["{tmp_path}:a:B"]\nid = "x"\n')
+    assert not is_described(f"{tmp_path}:a:B")
+
+
+def test_a_resource_and_a_look_up_of_another_package_are_refused(tmp_path: Path) -> None:
     refusals: list[str] = []
 
     def abort(_code: object, message: str) -> None:
@@ -60,17 +65,22 @@ def test_a_resource_of_another_package_is_refused() -> None:
 
     engine = Connection()
     vars(engine)["abort"] = abort
-    provider = Provider(Kubernetes("kubernetes"), KubernetesPlan(), predicts=True)
+    file = tmp_path / "lookups.jsonl"
+    provider = Provider(Kubernetes("kubernetes"), KubernetesPlan(), predicts=True, lookups=file)
     for token in (SUBNET, "kubernetes:core/v1:Namespace"):
         manifest: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "it"}}
         request = proto.CheckRequest(
             urn=f"urn:pulumi:dev::pipe::{token}::it", type=token, news=encode(manifest)
         )
         provider.Check(request, cast(Any, engine))
+    zone = "cloudflare:index/getZone:getZone"
+    provider.Invoke(proto.InvokeRequest(tok=zone, args=encode({"zoneId": "1"})), cast(Any, engine))
     assert refusals == [
-        f"the provider of {SUBNET} has the package kubernetes; give the resource a provider of its own "
-        "package"
+        f"the provider of {token} has the package kubernetes; give it a provider of its own package"
+        for token in (SUBNET, zone)
     ]
+    *_, row = map(json.loads, file.read_text().splitlines())
+    assert (row["lookup"], row["failed"]) == (zone, True)
 
 
 def test_a_predicted_replacement_with_the_same_name_has_other_outputs() -> None:
@@ -343,18 +353,19 @@ def test_a_look_up_that_fails_is_recorded_with_the_settings_of_its_provider(tmp_
         {"region": "ap-northeast-1"},
         {"region": "us-east-1"},
         {"region": "us-east-1", "maxRetries": 9},
+        {"region": "us-east-1", "useFipsEndpoint": "true"},
     ):
         provider.Configure(proto.ConfigureRequest(args=encode(settings)), engine)
         provider.Invoke(proto.InvokeRequest(tok=token, args=encode({"name": "office"})), engine)
-    first, second, third = (json.loads(line) for line in file.read_text().splitlines())
+    first, second, third, fourth = (json.loads(line) for line in file.read_text().splitlines())
     assert first == {
         "lookup": token,
         "args": {"name": "office"},
         "settings": first["settings"],
         "failed": True,
     }
-    assert first["settings"] != second["settings"]
-    assert second == third, "such a setting has no effect on what a look-up finds"
+    assert len({row["settings"] for row in (first, second, fourth)}) == 3
+    assert second == third, "such a setting has no effect on whether a look-up is answered"
 
 
 def test_the_secret_inputs_of_each_resource_are_recorded_also_if_there_are_none(tmp_path: Path) -> None:
