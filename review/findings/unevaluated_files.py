@@ -90,7 +90,7 @@ OF_FILES = {
 """What the lower-case names and endings of files say about a change of the file, also about its removal."""
 
 HEAD_OF_REPOSITORY = "head"
-"""Lower-case name of a file that each repository of git has. Git takes every folder with HEAD, objects/ and
+"""Lower-case name of a file that each Git repository has. Git takes every folder with HEAD, objects/ and
 refs/ for one (git/git, setup.c: is_git_directory). Then its file `config` may name programs for git to run.
 """
 
