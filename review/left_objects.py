@@ -21,8 +21,19 @@ KEEPING_INPUTS = (
 
 STAYING = frozenset(
     {
+        "aws:account/primaryContact:PrimaryContact",
+        "aws:backup/globalSettings:GlobalSettings",
+        "aws:bedrock/agentcoreTokenVaultCmk:AgentcoreTokenVaultCmk",
         "aws:bedrock/useCaseForModelAccess:UseCaseForModelAccess",
+        "aws:cloudfront/keyvaluestoreKeysExclusive:KeyvaluestoreKeysExclusive",
+        "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy",
         "aws:devopsguru/serviceIntegration:ServiceIntegration",
+        "aws:directconnect/connectionConfirmation:ConnectionConfirmation",
+        "aws:directconnect/hostedPrivateVirtualInterfaceAccepter:HostedPrivateVirtualInterfaceAccepter",
+        "aws:directconnect/hostedPublicVirtualInterfaceAccepter:HostedPublicVirtualInterfaceAccepter",
+        "aws:directconnect/hostedTransitVirtualInterfaceAcceptor:HostedTransitVirtualInterfaceAcceptor",
+        "aws:directoryservice/ipRoutesExclusive:IpRoutesExclusive",
+        "aws:dynamodb/tableExport:TableExport",
         "aws:ec2/capacityBlockReservation:CapacityBlockReservation",
         "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
         "aws:ec2/defaultRouteTable:DefaultRouteTable",
@@ -31,17 +42,30 @@ STAYING = frozenset(
         "aws:ec2/defaultVpc:DefaultVpc",
         "aws:ec2/defaultVpcDhcpOptions:DefaultVpcDhcpOptions",
         "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
+        "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter",
+        "aws:ec2/vpcSecurityGroupRulesExclusive:VpcSecurityGroupRulesExclusive",
         "aws:elasticache/reservedCacheNode:ReservedCacheNode",
         "aws:fis/safetyLeverState:SafetyLeverState",
         "aws:guardduty/detectorFeature:DetectorFeature",
         "aws:guardduty/memberDetectorFeature:MemberDetectorFeature",
+        "aws:guardduty/organizationConfiguration:OrganizationConfiguration",
         "aws:guardduty/organizationConfigurationFeature:OrganizationConfigurationFeature",
+        "aws:iam/groupPoliciesExclusive:GroupPoliciesExclusive",
+        "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive",
+        "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
+        "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+        "aws:iam/userPoliciesExclusive:UserPoliciesExclusive",
+        "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive",
         "aws:iot/eventConfigurations:EventConfigurations",
+        "aws:iot/loggingOptions:LoggingOptions",
         "aws:kinesis/accountSettings:AccountSettings",
+        "aws:lightsail/containerServiceDeploymentVersion:ContainerServiceDeploymentVersion",
         "aws:mq/configuration:Configuration",
         "aws:networkmanager/coreNetworkPolicyAttachment:CoreNetworkPolicyAttachment",
         "aws:quicksight/accountSettings:AccountSettings",
+        "aws:rds/instanceDesiredState:InstanceDesiredState",
         "aws:rds/reservedInstance:ReservedInstance",
+        "aws:route53/recordsExclusive:RecordsExclusive",
         "aws:route53domains/registeredDomain:RegisteredDomain",
         "aws:s3/bucketAcl:BucketAcl",
         "aws:s3/bucketAclV2:BucketAclV2",
@@ -50,20 +74,28 @@ STAYING = frozenset(
         "aws:securityhub/featureV2:FeatureV2",
         "aws:securityhub/standardsControl:StandardsControl",
         "aws:securityhub/standardsControlAssociation:StandardsControlAssociation",
+        "aws:servicequotas/serviceQuota:ServiceQuota",
+        "aws:ssoadmin/customerManagedPolicyAttachmentsExclusive:CustomerManagedPolicyAttachmentsExclusive",
+        "aws:ssoadmin/managedPolicyAttachmentsExclusive:ManagedPolicyAttachmentsExclusive",
         "aws:storagegateway/cache:Cache",
         "aws:storagegateway/uploadBuffer:UploadBuffer",
         "aws:storagegateway/workingStorage:WorkingStorage",
+        "aws:vpc/endpointServicePrivateDnsVerification:EndpointServicePrivateDnsVerification",
         "aws:xray/encryptionConfig:EncryptionConfig",
         "aws:xray/indexingRule:IndexingRule",
         "aws:xray/traceSegmentDestination:TraceSegmentDestination",
-        "datadog:index/orgGroupMembership:OrgGroupMembership",
+        "datadog:aws/integrationExternalId:IntegrationExternalId",
         "datadog:index/governanceControl:GovernanceControl",
+        "datadog:index/orgGroupMembership:OrgGroupMembership",
         "datadog:index/samlIdpMetadata:SamlIdpMetadata",
+        "datadog:index/securityFindingsDefaultInboxRule:SecurityFindingsDefaultInboxRule",
     }
 )
 """Types whose deletion only removes them from the state: the SDKs' documentation says so in words such as
-"only remove the resource from state". For a default security group, its rules stay
-(hashicorp/terraform-provider-aws, internal/service/ec2/vpc_default_security_group.go: NoopContext).
+"only remove the resource from state". For a default security group, its rules stay, and for a type whose name
+ends in "Exclusive", what it has attached. The documentation does not tell so for some types with NoopContext or
+a warning as their deletion (hashicorp/terraform-provider-aws, such as internal/service/ec2/
+vpc_default_security_group.go and internal/service/directconnect/hosted_public_virtual_interface_accepter.go).
 """
 
 STAYING_OF_CLOUDFLARE = frozenset(

@@ -1,5 +1,9 @@
 """Tests of the objects that a deletion leaves."""
 
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +88,7 @@ def test_the_provider_may_be_told_to_leave_the_object() -> None:
 def test_the_provider_forgets_some_types_unless_it_is_forced() -> None:
     assert "only forgets" in reason("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {})
     assert "only forgets" in reason("aws:ec2/defaultVpc:DefaultVpc", {})
+    assert "only forgets" in reason("aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter", {})
     assert reason("aws:ec2/defaultVpc:DefaultVpc", {"forceDestroy": True}) == ""
 
 
@@ -104,6 +109,58 @@ def test_finalizers_and_orphans_stay_in_the_cluster() -> None:
 @each_row("token", sorted(STAYING))
 def test_the_sdks_have_each_type_that_only_a_state_forgets(token: str) -> None:
     assert schema.resource_class(token)
+
+
+FORGOTTEN = re.compile(
+    r"remov[^.]{0,60} from (?:(?:the|your|its|terraform|pulumi) )*state(?:file)?\b"
+    r"|destr\w+ of this resource (?:is a no-op|means)|API does not delete|from the configuration does not"
+    r"|terraform has no effect|(?:will|does)\W+not\W+(?:destroy|delete|detach|revoke)",
+    re.IGNORECASE,
+)
+"""Words with which an SDK documents that a deletion leaves the object."""
+
+DELETED = {
+    "aws:bedrock/evaluationJob:EvaluationJob": "a deletion stops the job, unless skipDestroy is true",
+    "aws:bedrockmodel/invocationJob:InvocationJob": "a deletion stops the job, unless skipDestroy is true",
+    "aws:ec2/allowedImagesSettings:AllowedImagesSettings": "a deletion disables the setting",
+    "aws:ecs/accountSettingDefault:AccountSettingDefault": "a deletion disables the setting",
+    "aws:efs/replicationConfiguration:ReplicationConfiguration": "only the destination stays",
+    "aws:lambda/layerVersion:LayerVersion": "stays only if skipDestroy is true",
+    "aws:lambda/layerVersionPermission:LayerVersionPermission": "stays only if skipDestroy is true",
+    "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": "stays only with skipDestroy",
+    "aws:odb/autonomousDatabaseSecretsManagerIntegration:AutonomousDatabaseSecretsManagerIntegration": (
+        "only the identity domain stays, which is another object"
+    ),
+    "aws:outposts/capacityTask:CapacityTask": "a deletion cancels the task, unless it has ended",
+    "aws:pinpoint/smsvoicev2Keyword:Smsvoicev2Keyword": "stays only if AWS demands the keyword",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "stays only if skipDestroy is true",
+    "aws:s3/bucketVersioning:BucketVersioning": "a deletion suspends versions, if there are any",
+    "aws:s3/bucketVersioningV2:BucketVersioningV2": "a deletion suspends versions, if there are any",
+    "aws:sns/topicSubscription:TopicSubscription": "stays only without a confirmation",
+    "datadog:index/orgGroupPolicy:OrgGroupPolicy": "only a policy that does nothing any more can be deleted",
+}
+"""Types with such words whose objects are deleted, and why."""
+
+
+def documentation(package: str) -> Iterator[tuple[str, str]]:
+    """Yield the token of each resource type of an SDK, and the documentation of its class."""
+    sdk = importlib.util.find_spec(f"pulumi_{package}")
+    assert sdk and sdk.origin
+    for path in Path(sdk.origin).parent.rglob("*.py"):
+        text = path.read_text()
+        declared = text.find("(pulumi.CustomResource):")
+        start = text.find('"""', declared)
+        token = text.rfind('@pulumi.type_token("', 0, max(declared, 0))
+        if declared >= 0 and token >= 0:
+            words = text[start : text.find(":param str resource_name", start)].split()
+            yield text[token:declared].split('"')[1], " ".join(words)
+
+
+@pytest.mark.parametrize("package", ["aws", "datadog"])
+def test_each_type_whose_documentation_says_that_it_stays_is_listed(package: str) -> None:
+    said = {token for token, text in documentation(package) if FORGOTTEN.search(text)}
+    assert said - STAYING - DELETED.keys() == set()
+    assert {token for token in DELETED if token.startswith(f"{package}:")} <= said
 
 
 @each_row("name", sorted(STAYING_OF_CLOUDFLARE))
