@@ -93,8 +93,8 @@ STAYING = frozenset(
 )
 """Types whose deletion only removes them from the state: the SDKs' documentation says so in words such as
 "only remove the resource from state". For a default security group, its rules stay, and for a type whose name
-ends in "Exclusive", what it has attached. The documentation does not tell so for some types with NoopContext or
-a warning as their deletion (hashicorp/terraform-provider-aws, such as internal/service/ec2/
+ends in "Exclusive", what it has attached. The documentation does not tell so for some types with NoopContext
+or a warning as their deletion (hashicorp/terraform-provider-aws, such as internal/service/ec2/
 vpc_default_security_group.go and internal/service/directconnect/hosted_public_virtual_interface_accepter.go).
 """
 

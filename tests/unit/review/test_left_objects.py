@@ -152,15 +152,15 @@ def documentation(package: str) -> Iterator[tuple[str, str]]:
         start = text.find('"""', declared)
         token = text.rfind('@pulumi.type_token("', 0, max(declared, 0))
         if declared >= 0 and token >= 0:
-            words = text[start : text.find(":param str resource_name", start)].split()
-            yield text[token:declared].split('"')[1], " ".join(words)
+            doc = text[start : text.find(":param str resource_name", start)].split()
+            yield text[token:declared].split('"')[1], " ".join(doc)
 
 
 @pytest.mark.parametrize("package", ["aws", "datadog"])
 def test_each_type_whose_documentation_says_that_it_stays_is_listed(package: str) -> None:
-    said = {token for token, text in documentation(package) if FORGOTTEN.search(text)}
-    assert said - STAYING - DELETED.keys() == set()
-    assert {token for token in DELETED if token.startswith(f"{package}:")} <= said
+    documented = {token for token, text in documentation(package) if FORGOTTEN.search(text)}
+    assert documented - STAYING - DELETED.keys() == set()
+    assert {token for token in DELETED if token.startswith(f"{package}:")} <= documented
 
 
 @each_row("name", sorted(STAYING_OF_CLOUDFLARE))
