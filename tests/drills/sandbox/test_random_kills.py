@@ -36,7 +36,7 @@ from tests.support.stacks import Stack, copy
 
 COMMITTED = os.environ.get("PIPE_KILL_STACK", "")
 """The committed stack whose runs are killed (`make kills`); empty for the stack of a small project."""
-KILLS = int(os.environ.get("PIPE_KILLS", "5"))
+KILLS = int(os.environ.get("PIPE_KILLS", "3"))
 """The number of runs that are killed; `make kills` kills more."""
 SEED = int(os.environ.get("PIPE_KILL_SEED", "5"))
 """The seed of the random moments."""

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from review.project_selection import select_stacks
 from review.render import renderings
 from sandbox.progress import Progress
 from sandbox.toolchain import pulumi_cli
+from sandbox.workspace.stack_files import secret_settings
 from tests.support.stacks import copy_program
 
 ROOT = Path(__file__).parents[3]
@@ -38,8 +39,6 @@ SALT = "pairs"
 
 REPORT_WAIVERS = "review/waivers.yaml"
 """File that the evaluation of a stack does not read. The program's tree does not have this file."""
-
-SECRET = "\n  pipe:appPassword:\n    secure: v1:{0}:{0}\n"
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,18 @@ UNNEEDED_WAIVER = WAIVER.format(
     day="{day}", policy="rds-storage-unencrypted", target="urn:pulumi:dev::*::*::*"
 )
 
-PAIRS: dict[str, Pair] = {
+ENCRYPTED = {name: f"secure: v1:{name}:{name}" for name in sorted(secret_settings(ROOT))}
+"""Encrypted texts in stack files, by the names of all secret settings."""
+
+SECRETS = _in_every_stack(
+    "config:", "".join(["config:", *(f"\n  {name}:\n    {text}" for name, text in ENCRYPTED.items())])
+)
+"""Edits that give the stack files all secrets.
+
+The committed stack files have none, so that a review evaluates the program without secrets, too.
+"""
+
+AS_COMMITTED: dict[str, Pair] = {
     "nothing-changed": Pair(()),
     "setting-changed": Pair(((DEV, "instanceClass: db.t4g.small", "instanceClass: db.t4g.medium"),)),
     "setting-changed-in-all-stacks": Pair(
@@ -161,10 +171,7 @@ PAIRS: dict[str, Pair] = {
     "key-renamed-with-alias": Pair((RENAMED_KEY, ALIAS)),
     "component-removed": Pair(((MAIN, 'Runner("runner"', "REMOVED"),)),
     "component-added": Pair(((MAIN, "\nproxy = TlsProxy(", f"\n{SPARE}\nproxy = TlsProxy("),)),
-    "secret-changed": Pair(
-        ((DEV, "config:", "config:" + SECRET.format("dHdv")),),
-        base=((DEV, "config:", "config:" + SECRET.format("b25l")),),
-    ),
+    "secret-changed": Pair(((DEV, ENCRYPTED["pipe:appPassword"], "secure: v1:another:text"),)),
     "policy-broken": Pair((RUN_AS_ROOT,)),
     "policy-mended": Pair((), base=(RUN_AS_ROOT,)),
     "policy-broken-and-disabled": Pair((RUN_AS_ROOT, DISABLED)),
@@ -180,8 +187,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "stack-file-invalid": Pair(((DEV, "cidr: 10.10.0.0/16", "cidr: 10.12.0.0/16"),)),
     "stack-file-is-no-yaml": Pair(((DEV, "config:", "config: [\n"),)),
-    # The other stack shows how the program fails without secrets.
-    "stack-file-added": Pair((), ("dev", "stg"), ((DEV, "", ""),)),
+    "stack-file-added": Pair((), base=((DEV, "", ""),)),
     "stack-file-removed": Pair(((DEV, "", ""),)),
     "syntax-error": Pair((SYNTAX_ERROR,)),
     "exception": Pair((EXCEPTION,)),
@@ -205,6 +211,7 @@ PAIRS: dict[str, Pair] = {
         _in_every_stack("warning: 0.5, critical: 1 }", "warning: 0.5, critical: 2 }"), ("dev", "stg")
     ),
 }
+"""The pairs before the stack files get secrets."""
 
 QUICK = (
     "nothing-changed",
@@ -216,7 +223,13 @@ QUICK = (
     "stack-file-is-no-yaml",
     "syntax-error",
 )
-"""Pairs of the engine lane: one per kind of report. All of them share the base of dev."""
+"""Pairs of the engine lane: one per kind of report. All of them share the base of dev, without secrets."""
+
+PAIRS = {
+    name: pair if name in QUICK else replace(pair, base=(*SECRETS, *pair.base), head=(*SECRETS, *pair.head))
+    for name, pair in AS_COMMITTED.items()
+}
+"""The pairs. Those that are not quick have secrets, so each tree is evaluated once instead of twice."""
 
 DAY = f"{date.today() + timedelta(days=30)}"
 
