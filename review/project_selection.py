@@ -16,9 +16,10 @@ FIRST = ("dev", "stg", "prod")
 MOST_STACKS = 20
 """Largest number of stacks in one review, since each has five processes of its own."""
 
-STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 """Pattern of the names of stacks and of folders of projects. Pulumi allows these characters in the name of a
-stack (pulumi/pulumi, ValidateStackName). Names that a command would read as an option are excluded.
+stack (pulumi/pulumi, ValidateStackName), and dots. Excluded are names that a command would read as an option,
+and dots, since the commands of operations take Pulumi.dev.old.yaml for a file of the stack dev.
 """
 
 LIMITS = ("aws:allowedAccountIds", "aws:config:allowedAccountIds")
@@ -126,5 +127,5 @@ def _require_valid(names: Iterable[str]) -> None:
         if not all(map(STACK_NAME.fullmatch, name.split("/"))):
             raise CommandError(
                 f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
-                "characters: letters, digits, `_`, `-` and `.`, and neither `-` nor `.` at the start."
+                "characters: letters, digits, `_` and `-`, and no `-` at the start."
             )

@@ -52,7 +52,7 @@ def test_more_stacks_than_one_review_can_have_are_refused(
     assert [*select_stacks((tree, tree), ["dev", "base/prod"])] == ["dev", "base/prod"]
 
 
-@each_row("name", ["-x", ".x", "a b", "x" * 101])
+@each_row("name", ["-x", ".x", "dev.old", "a b", "x" * 101])
 def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_path: Path) -> None:
     tree = write(tmp_path / "tree", {"Pulumi.yaml": "name: main\n", f"Pulumi.{name}.yaml": ""})
     with pytest.raises(CommandError, match="cannot be reviewed"):
