@@ -7,6 +7,7 @@ from importlib import metadata
 
 from review.model import Finding
 from review.objects.owners import CLUSTER
+from review.objects.provider_settings import tagging_settings
 from review.plain_data import as_text, is_list, is_map
 from review.project_selection import Accounts
 from review.stacks.resources import INTERNAL, PROVIDERS, Json, Resource
@@ -39,6 +40,11 @@ NEW_LOGIN = (
 KNOWN_LOGIN = (
     "Write the kubeconfig as JSON with a context that names both, and take both from a provider of the base, "
     "or an EKS cluster of this stack with `aws eks get-token`"
+)
+
+NEW_TAGS = (
+    "this change may update the tags of all resources of the provider, and what selects resources by tags "
+    "may then find others; the review shows none of these updates"
 )
 
 OUTPUT = "kubeconfig"
@@ -140,11 +146,16 @@ def find_unexplained(stack: Stack) -> Iterator[tuple[str, Finding]]:
     settings of the two are compared, and the finding is about the new provider.
     """
     for urn, names in sorted(stack.unexplained.items()):
-        message = (
-            f"{', '.join(sorted(names))}: the review does not know what this change means for the "
-            "provider's resources, for example whether they stay in the same account"
-        )
-        yield urn, _changed_setting(stack, urn, message)
+        tagging = names.intersection(tagging_settings(stack.resources.get(urn)))
+        if others := names - tagging:
+            message = (
+                f"{', '.join(sorted(others))}: the review does not know what this change means for the "
+                "provider's resources, for example whether they stay in the same account"
+            )
+            yield urn, _changed_setting(stack, urn, message)
+        if tagging:
+            message = f"{', '.join(sorted(tagging))}: {NEW_TAGS}"
+            yield urn, _changed_setting(stack, urn, message)
     for urn, names in sorted(stack.diverted.items()):
         message = (
             f"{', '.join(sorted(names))}: the provider leads to another place, but its resources count as "

@@ -17,7 +17,7 @@ from review.objects.changed_sources import (
     find_changed_sources,
     own_texts,
 )
-from review.objects.provider_settings import replaced_settings, unexplained_settings
+from review.objects.provider_settings import replaced_settings, tagging_settings, unexplained_settings
 from review.plain_data import PATH_STEP, SHORTEST, as_text, build_mask, decode_key, is_equal, value_at
 from review.stacks import secret_values
 from review.stacks.engine_run import READ, EngineRun, Step
@@ -269,8 +269,9 @@ class Stack:
             return False
         before, after = self._urns.get(step.old.provider, step.old.provider), step.new.provider
         if before == after:
-            provider = self.steps.get(after)
-            return after in self.unexplained or (provider is not None and provider.op == "replace")
+            provider, changed = self.steps.get(after), self.unexplained.get(after, set[str]())
+            leads_elsewhere = bool(changed.difference(tagging_settings(self.resources.get(after))))
+            return leads_elsewhere or (provider is not None and provider.op == "replace")
         old, new = self._providers.get(step.old.provider), self.resources.get(after)
         if old is None or new is None or MASK in str((old.values, new.values)):
             return True

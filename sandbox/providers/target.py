@@ -161,6 +161,10 @@ class Package:
         explained = {*table(self.name)["settings"]["harmless"], *self.replaced_settings(before, after)}
         return sorted(changed_settings(before, after) - explained - ENGINE_SETTINGS)
 
+    def tagging_settings(self) -> Collection[str]:
+        """Return the settings that change the tags of all resources, without a change of their inputs."""
+        return {*table(self.name)["settings"].get("tagging", ())}
+
     def delete_first(self, resource: Resource, changes: Sequence[Change]) -> bool:
         """Return True if the old resource must be deleted before its replacement is created."""
         return False

@@ -160,7 +160,8 @@ class Aws(Package):
 
 def account_settings(settings: Mapping[str, Any]) -> Json:
     """Return the settings of a provider that may lead to another account."""
-    harmless = {*table("aws")["settings"]["harmless"], *ENGINE_SETTINGS, "region", LIMIT}
+    rows = table("aws")["settings"]
+    harmless = {*rows["harmless"], *rows["tagging"], *ENGINE_SETTINGS, "region", LIMIT}
     return {name: value for name, value in all_settings(settings).items() if name not in harmless and value}
 
 

@@ -117,6 +117,16 @@ def test_a_setting_whose_effect_is_unknown_blocks(tmp_path: Path) -> None:
     assert finding.blocks and finding.message.startswith("endpoints, profile: ")
 
 
+def test_changed_tags_of_a_provider_are_a_finding_of_their_own() -> None:
+    provider = resource("pulumi:providers:aws", "east")
+    head = EngineRun(Path(), {provider.urn: Step("update", provider, provider)})
+    head.unexplained[provider.urn] = {"ignoreTags", "profile", "defaultTags"}
+    findings = [finding for _, finding in find_unexplained(Stack("dev", head))]
+    assert [finding.blocks for finding in findings] == [True, True]
+    assert findings[0].message.startswith("profile: ")
+    assert findings[1].message.startswith("defaultTags, ignoreTags: this change may update the tags of all")
+
+
 def test_the_plugin_of_a_provider_has_findings_of_its_own() -> None:
     settings: dict[str, Any] = {
         "__internal": {"pluginDownloadURL": "https://a.example", "pluginChecksums": {}}

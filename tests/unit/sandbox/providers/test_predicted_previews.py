@@ -309,6 +309,13 @@ def test_another_region_replaces_a_provider_of_aws() -> None:
     [
         (Aws("aws"), {}, {"endpoints": "[]", "maxRetries": "3", "version": "7"}, ["endpoints"]),
         (Aws("aws"), {"accessKey": "a"}, {"accessKey": "b"}, ["accessKey"]),
+        (Aws("aws"), {}, {"defaultTags": "{}", "ignoreTags": "{}"}, ["defaultTags", "ignoreTags"]),
+        (
+            Datadog("datadog"),
+            {"ignoreTagKeys": "[]"},
+            {"defaultTags": "{}"},
+            ["defaultTags", "ignoreTagKeys"],
+        ),
         (Aws("aws"), {"region": "a"}, {"region": "b"}, []),
         (Cloudflare("cloudflare"), {}, {"baseUrl": "https://other.example"}, ["baseUrl"]),
         (Datadog("datadog"), {"apiUrl": "https://a"}, {"apiUrl": "https://b"}, ["apiUrl"]),
@@ -421,10 +428,9 @@ def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path
 
 
 @each_row("package", [Aws("aws"), Cloudflare("cloudflare"), Datadog("datadog"), KUBERNETES, Package("tls")])
-def test_the_harmless_settings_are_settings_of_the_provider(package: Package) -> None:
-    assert {*table(package.name)["settings"]["harmless"]} <= schema.properties(
-        schema.provider_args(package.name)
-    ).keys()
+def test_the_settings_in_the_tables_are_settings_of_the_provider(package: Package) -> None:
+    listed = {*table(package.name)["settings"]["harmless"], *package.tagging_settings()}
+    assert listed <= schema.properties(schema.provider_args(package.name)).keys()
 
 
 def test_the_only_control_plane_of_a_sandbox_is_never_another_cluster() -> None:
