@@ -1,7 +1,6 @@
 """Findings about parts of project files that a deployment reads and the review does not evaluate."""
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,10 +15,14 @@ from review.guard import PACK
 from review.jail.regular_files import link_target
 from review.model import Finding
 from review.programs.encodings import (
+    IGNORABLE,
     INDENTED_FORM_FEED,
     LONE_BACKSLASH,
     LONE_RETURN,
+    PRESENTATION,
     find_line,
+    find_names,
+    find_unseen,
     is_utf8,
 )
 from review.programs.file_states import find_differing
@@ -94,18 +97,6 @@ HEAD_OF_REPOSITORY = "head"
 refs/ for one (git/git, setup.c: is_git_directory). Then its file `config` may name programs for git to run.
 """
 
-IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-"""Pattern of the characters that nobody sees (Default_Ignorable_Code_Point of Unicode's
-DerivedCoreProperties.txt). Linux ignores them in the names of a folder that ignores case (fs/unicode), and
-HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
-"""
-
-PRESENTATION = re.compile("(?<=[\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
-"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it."""
-
 NOT_UTF_8 = "whose encoding is not UTF-8", "save it as UTF-8"
 """The fault of a module in another encoding, and its remedy."""
 
@@ -120,6 +111,12 @@ FAULTS = {
 """Patterns of faults in the text of a module, each with the fault and its remedy. The words are true in a
 string, too.
 """
+
+NEW_FAULTS = {
+    find_unseen: ("which has an invisible character {}", "write it as an escape, or remove it"),
+    find_names: ("which has a name that is not ASCII {}", "rename it"),
+}
+"""Functions that find such faults, which count if the base's module lacks them."""
 
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -221,7 +218,7 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
         if file.suffix.casefold() != ".py":
             continue
         content = _content(head / file) or b""
-        for fault, remedy in _faults(content):
+        for fault, remedy in _faults(content, _content(base / file) or b""):
             message = (
                 f"the pull request changes this module, {fault}; Python may read it differently from what "
                 f"editors and GitHub show; {remedy}"
@@ -229,14 +226,18 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
             yield from (weakened(stack, f"{file}", message) for stack in stacks)
 
 
-def _faults(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the faults in the content of a module, each with its remedy."""
+def _faults(content: bytes, before: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the faults in the content of a module that had another one before, each with its remedy."""
     if not is_utf8(content):
         yield NOT_UTF_8
         return
     for pattern, (fault, remedy) in FAULTS.items():
         if line := find_line(pattern, content):
             yield fault.format(line), remedy
+    for find, (fault, remedy) in NEW_FAULTS.items():
+        known = find(before)
+        if new := [place for text, place in find(content).items() if text not in known]:
+            yield fault.format(new[0]), remedy
 
 
 def _is_one_of(names: Iterable[str], path: Path) -> bool:

@@ -1,9 +1,13 @@
-"""Encodings of files with Python code."""
+"""Encodings of files with Python code, and what a reader does not see in their text."""
 
+import ast
 import codecs
 import io
 import re
 import tokenize
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, cast
 
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
@@ -25,6 +29,29 @@ changes nothing.
 LONE_BACKSLASH = re.compile(rb"^[ \t\f]*\\\r?$", re.MULTILINE)
 """Pattern of a line that has only a backslash. In code, Python takes the indentation of such a line for that
 of the next one.
+"""
+
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Pattern of the characters that nobody sees (Default_Ignorable_Code_Point of Unicode's
+DerivedCoreProperties.txt). Those that reverse text are among them (https://unicode.org/reports/tr9), and many
+may be a part of a name in Python, which keeps most of them
+(https://docs.python.org/3/reference/lexical_analysis.html#identifiers). Linux ignores them in the names of a
+folder that ignores case (fs/unicode), and HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
+"""
+
+PRESENTATION = re.compile("(?<=[\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
+"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it."""
+
+OF_TEXT = re.compile(
+    "(?<=[\u2000-\u3299\U0001f000-\U0001faff])\u200d(?=[\u2000-\u3299\U0001f000-\U0001faff])"
+    "|(?<=[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+    "|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+)
+"""Pattern of further characters that ordinary text has: one that joins two emoji, those that choose the form
+of the Chinese or Japanese character before them (https://unicode.org/reports/tr37), and the one of a keycap.
 """
 
 
@@ -50,3 +77,51 @@ def find_line(pattern: re.Pattern[bytes], content: bytes) -> int | None:
     """
     match = pattern.search(content)
     return content.count(b"\n", 0, match.start()) + 1 if match else None
+
+
+def find_unseen(content: bytes) -> dict[str, str]:
+    """Return the lines of a text that have an invisible character, each with that and its place.
+
+    What emoji and Chinese or Japanese text have does not count, and neither does a byte order mark.
+    """
+    lines: dict[str, str] = {}
+    for number, line in enumerate([] if content.isascii() else _decode(content).split("\n"), 1):
+        if unseen := IGNORABLE.search(OF_TEXT.sub("", PRESENTATION.sub("", line))):
+            lines.setdefault(line, f"(U+{ord(unseen[0]):04X}) in line {number}")
+    return lines
+
+
+def find_names(content: bytes) -> dict[str, str]:
+    """Return the names in Python code that are not ASCII, each with its place: it may look like another one.
+
+    Text in strings and comments is no name.
+    """
+    places: dict[str, str] = {}
+    for number, name in () if content.isascii() else _names(_decode(content)):
+        if not name.isascii():
+            places.setdefault(name, f"in line {number}")
+    return places
+
+
+def _names(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the names in Python code, each with the number of its line.
+
+    The tree lacks names that Python replaces by others of ASCII (NFKC). The tokens lack those in an f-string
+    before Python 3.12, and parts of names.
+    """
+    with suppress(SyntaxError, tokenize.TokenError):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.NAME:
+                yield token.start[0], token.string
+    with suppress(MemoryError, RecursionError, SyntaxError, ValueError):
+        line = 1
+        for node in ast.walk(ast.parse(text)):
+            line = getattr(node, "lineno", line)
+            values = () if isinstance(node, ast.Constant) else [value for _, value in ast.iter_fields(node)]
+            for value in values:
+                names = cast(list[Any], value) if isinstance(value, list) else [value]
+                yield from ((line, name) for name in names if isinstance(name, str))
+
+
+def _decode(content: bytes) -> str:
+    return content.decode("utf-8-sig", errors="replace")

@@ -376,6 +376,12 @@ ENCODING = "whose encoding is not UTF-8", "save it as UTF-8"
 RETURN = "which has a carriage return without a line feed in line {}", "put a line feed in its place"
 FORM_FEED = "where line {} starts with white space and a form feed", "remove the form feed"
 BACKSLASH = "where line {} has only a backslash", "join it with the next line"
+NOT_ASCII = "which has a name that is not ASCII in line {}", "rename it"
+
+
+def unseen(char: str) -> tuple[str, str]:
+    fault = f"which has an invisible character (U+{ord(char):04X}) in line {{}}"
+    return fault, "write it as an escape, or remove it"
 
 
 @each_row(
@@ -390,6 +396,14 @@ BACKSLASH = "where line {} has only a backslash", "join it with the next line"
         (b"if a:\n    b()\n\x0c\t\x0c    c()\n", 3, FORM_FEED),
         (b"if a:\n    b()\n\\\n    c()\n", 3, BACKSLASH),
         (b"if a:\r\n  b()\r\n    \\\r\n  c()\r\n", 3, BACKSLASH),
+        ('a = 1\nb = "\u202e"  # c'.encode(), 2, unseen("\u202e")),
+        ("a = 1\n# b\u2066\n# c\u200b".encode(), 2, unseen("\u2066")),
+        ("\ufeff\ufeffa = 1".encode(), 1, unseen("\ufeff")),
+        ("a = 1\nt\u0435xt = 2".encode(), 2, NOT_ASCII),
+        ("a = 1\n\uff45val('2')".encode(), 2, NOT_ASCII),
+        ("def a(b):\n    return f'{b.t\u0435xt}'".encode(), 2, NOT_ASCII),
+        ("def a():\n    global b, t\u0435xt".encode(), 2, NOT_ASCII),
+        ("a = 1\na\u0301 = 2".encode(), 2, NOT_ASCII),
         # In a string, the words are true as well.
         (b'a = """\n  \x0c\n"""\n', 2, FORM_FEED),
         (b'a = """\n  \\\n"""\n', 2, BACKSLASH),
@@ -424,6 +438,18 @@ def test_each_fault_of_a_module_is_a_finding(tmp_path: Path) -> None:
         assert f"this module, {fault};" in finding.message
 
 
+def test_a_module_gets_an_invisible_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "head").mkdir()
+    (tmp_path / "base" / "shop.py").write_text("a = 1\nb = a\n# \u3164\n", encoding="utf-8")
+    (tmp_path / "head" / "shop.py").write_text("a\u3164 = 1\nb = a\n# \u3164\n", encoding="utf-8")
+    findings = [*find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")]
+    faults = [unseen("\u3164")[0].format(1), NOT_ASCII[0].format(1)]
+    assert len(findings) == len(faults)
+    for finding, fault in zip(findings, faults, strict=True):
+        assert f"this module, {fault};" in finding.message
+
+
 def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path: Path) -> None:
     base, head = trees = tmp_path / "base", tmp_path / "head"
     others = {
@@ -444,4 +470,9 @@ def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path
     (head / "no_line_break.py").write_bytes(b"# a\x0c\xe2\x80\xa8a = 1\n")
     (head / "form_feeds.py").write_bytes(b"\x0c\n\x0cprint()  # \x0c\nprint('  \x0c')\n")
     (head / "backslash.py").write_bytes(b"print( \\\n    )\n")
+    (head / "text.py").write_text(
+        'a = "日本語 葛\U000e0100 ❤\ufe0f 👩\u200d💻 1\ufe0f\u20e3 t\u0435xt"  # 日本語', encoding="utf-8"
+    )
+    (base / "known.py").write_text("é = 1\n# \u200b\n", encoding="utf-8")
+    (head / "known.py").write_text("a = 2\n# \u200b\nb = é + é\n", encoding="utf-8")
     assert [*find_unevaluated(["dev"], base, head)] == []
