@@ -141,6 +141,13 @@ class Provider(ResourceProviderServicer):
             f"{name}: there is no such setting of the provider; {schema.suggest(name, allowed)}"
             for name in sorted(news.keys() - allowed.keys() - ENGINE_SETTINGS)
         ]
+        # A real provider takes another value for `false` (pulumi-kubernetes, provider/pkg/provider/
+        # provider.go, Configure: trueStr), or refuses it.
+        faults += [
+            f"{name}: a boolean is required, not a text such as 'true' in the program"
+            for name in sorted(news.keys() & allowed.keys())
+            if schema.nouns(allowed[name].hint) == "a boolean" and not _may_be_boolean(plain(news[name]))
+        ]
         # The engine sends settings without the marks of secrets, here and to DiffConfig (pulumi/pulumi,
         # pkg/resource/plugin/provider_plugin.go), and marks them again afterwards (annotateSecrets).
         self._record({"configured": request.urn, "inputs": plain(news)})
@@ -427,6 +434,11 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
     is secret.
     """
     return [proto.CheckFailure(reason=fault) for fault in faults]
+
+
+def _may_be_boolean(value: Any) -> bool:
+    """Return True for a provider's setting that is a boolean, missing or unknown."""
+    return value is None or value is UNKNOWN or isinstance(parse_setting(value), bool)
 
 
 def parse_setting(value: Any) -> Any:

@@ -108,7 +108,7 @@ class Kubernetes(Package):
     def replacing_paths(self, resource: Resource) -> Iterator[tuple[str, Sequence[Kind]]]:
         yield from super().replacing_paths(resource)
         setting, fields = table("kubernetes")["mutable"].get(resource.type, ("", ()))
-        if not resource.config.get(setting) or resource.known.get("immutable"):
+        if resource.config.get(setting) is not True or resource.known.get("immutable"):
             for field in fields:
                 yield field, KINDS
 

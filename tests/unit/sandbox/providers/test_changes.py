@@ -115,6 +115,7 @@ def test_another_kind_of_source_replaces_a_security_group_rule(providers: Provid
 def test_config_map_data_changes_in_place_if_the_provider_allows_it(providers: Providers):
     new = changed(r.CONFIG_MAP, "data.LOG_LEVEL", "debug")
     assert replacing_paths(providers, r.CONFIG_MAP, new, enableConfigMapMutable=True) == []
+    assert "data.LOG_LEVEL" in replacing_paths(providers, r.CONFIG_MAP, new, enableConfigMapMutable='"true"')
     immutable = {**new, "immutable": True}
     assert "data.LOG_LEVEL" in replacing_paths(
         providers, r.CONFIG_MAP, immutable, enableConfigMapMutable=True

@@ -413,6 +413,19 @@ def test_a_provider_has_only_settings_of_its_schema_and_of_the_engine(name: str)
     assert failure.reason.startswith(f"{name}: there is no such setting")
 
 
+@pytest.mark.parametrize(
+    ("value", "is_refused"),
+    [(True, False), ("false", False), (None, False), (UNKNOWN, False), ('"true"', True), ("yes", True)],
+)
+def test_a_boolean_setting_of_a_provider_is_no_text(value: object, is_refused: bool) -> None:
+    settings: Json = {"enableServerSideApply": value, "namespace": "true"}
+    provider = Provider(KUBERNETES, Plan(), predicts=True)
+    answer = provider.CheckConfig(proto.CheckRequest(urn="urn::local", news=encode(settings)), ENGINE)
+    reasons = [failure.reason for failure in answer.failures]
+    expected = ["enableServerSideApply: a boolean is required, not a text such as 'true' in the program"]
+    assert reasons == (expected if is_refused else [])
+
+
 def test_only_secrets_of_the_providers_choice_are_recorded_as_generated(tmp_path: Path) -> None:
     file = tmp_path / "lookups.jsonl"
     ecdsa: Json = {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
