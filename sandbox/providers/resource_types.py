@@ -51,19 +51,24 @@ def resource_type(token: str) -> ResourceType:
     return ResourceType(**row)
 
 
+DIGITS = re.compile(r"uuid|(hex|HEX|dec)(\d+)(_\w+)?")
+"""Pattern of the variables that no input sets."""
+
+
 class TemplateVariables(dict[str, Any]):
     """The variables for templates.
 
     {hexN}, {HEXN} and {decN} are N digits of the seed's hash. {hexN_word} and so on are digits of another
     hash of the seed, for a second output that an account chooses independently. {uuid} is a UUID made from
     the hash. A template that is only {numberN} is a number, a 1 with N more digits. Any other variable is an
-    input that the program does not set: `invent` returns the value that the API chooses for it.
+    input that the program does not set: `invent` returns the value that the API chooses for it. Inputs with
+    the names of digits, which a custom resource of Kubernetes may have, are no variables.
     """
 
     def __init__(
         self, values: Mapping[str, Any], seed: str, invent: Callable[[str], str] = lambda name: ""
     ) -> None:
-        super().__init__(values)
+        super().__init__({name: value for name, value in values.items() if not DIGITS.fullmatch(name)})
         self._seed = seed
         self._invent = invent
 
@@ -71,7 +76,7 @@ class TemplateVariables(dict[str, Any]):
         if key == "uuid":
             digest = digits(self._seed, 32)
             return "-".join((digest[:8], digest[8:12], f"4{digest[13:16]}", f"a{digest[17:20]}", digest[20:]))
-        match = re.fullmatch(r"(hex|HEX|dec)(\d+)(_\w+)?", key)
+        match = DIGITS.fullmatch(key)
         if match is None:
             return self._invent(key)
         digest = digits(self._seed + (match[3] or ""), int(match[2]))

@@ -285,6 +285,16 @@ def test_a_name_that_the_provider_chooses_is_part_of_the_arn_and_stays(
     assert target.create(replace(declared, seed="in a preview")).outputs[name] != chosen
 
 
+def test_a_custom_resource_chooses_none_of_the_digits_that_the_cluster_chooses() -> None:
+    target = KubernetesPlan(recognizable=True, salt="salt")
+    inputs: dict[str, Any] = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "a"}}
+    plain_one, chosen = (
+        target.create(resource("kubernetes:example.com/v1:Foo", inputs | fields)).outputs["metadata"]
+        for fields in ({}, {"uuid": "chosen", "dec12": "41", "hex12_name": "b"})
+    )
+    assert plain_one == chosen
+
+
 def test_an_object_has_a_name_that_starts_as_the_program_says() -> None:
     target = KubernetesPlan(recognizable=True, salt="salt")
     inputs = {"metadata": {"generateName": "public-", "namespace": "pipe"}}
