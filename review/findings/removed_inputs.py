@@ -31,6 +31,14 @@ helper/schema/schema.go, finalizeDiff: "a computed value with an old value set a
 other providers are made with terraform-plugin-framework, which sends it.
 """
 
+WITH_UNKNOWN_DEFAULTS = OF_TERRAFORM - WITHOUT_EMPTY_TEXTS
+"""Packages whose provider may set a default for a missing computed input. In terraform-plugin-framework, an
+attribute with a default has to be computed, and the default is planned instead of the state's value
+(hashicorp/terraform-plugin-framework, internal/fwserver/server_planresourcechange.go). Neither the SDK nor a
+schema has these defaults. An example is `enabled` of a ZeroTrustGatewayPolicy, with the default false
+(cloudflare/terraform-provider-cloudflare, internal/services/zero_trust_gateway_policy/schema.go).
+"""
+
 KEPT_INSIDE: Mapping[str, Sequence[str]] = {
     "aws:eks/cluster:Cluster": (
         "accessConfig.authenticationMode",
@@ -135,10 +143,11 @@ def generated_names(resource: Resource) -> set[str]:
 def kept_inputs(step: Step) -> list[str]:
     """Return the paths of inputs that the program no longer sets, although the existing resource keeps them.
 
-    If an input is both optional and computed, Terraform takes the value of the state for a missing one
-    (hashicorp/terraform, internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a
-    SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the
-    same as a missing one for most lists of objects, such as a bucket's `grants`, and so is an empty text.
+    In some packages, the resource may get a default instead (WITH_UNKNOWN_DEFAULTS). If an input is both
+    optional and computed, Terraform takes the value of the state for a missing one (hashicorp/terraform,
+    internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a SecurityGroup without
+    `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the same as a missing one
+    for most lists of objects, such as a bucket's `grants`, and so is an empty text.
     """
     sides = _updated_sides(step)
     if not sides:
@@ -230,11 +239,15 @@ def find_kept_inputs(
             of_resource.setdefault(path, set()).add(violation["policy"])
     for step in stack.steps.values():
         of_resource, certain = broken.get(step.resource.urn, {}), kept_inputs(step)
-        for path in (*certain, *sorted(of_resource.keys() - {*certain})):
+        for path in (*certain, *maybe_kept_inputs(step)):
             policies = sorted(of_resource.get(path, ()))
-            keeps, breaks = ("keeps", "breaks") if path in certain else ("may keep", "break")
-            message = f"{path}: the program no longer sets it, so the existing resource {keeps} its value"
-            message += f", and still {breaks} {list_all(policies)}" if policies else ""
+            keeps, breaks = "may keep its value", "still break"
+            if path in certain and step.resource.package in WITH_UNKNOWN_DEFAULTS:
+                keeps, breaks = "keeps its value or gets the provider's default", "may still break"
+            elif path in certain:
+                keeps, breaks = "keeps its value", "still breaks"
+            message = f"{path}: the program no longer sets it, so the existing resource {keeps}"
+            message += f", and {breaks} {list_all(policies)}" if policies else ""
             yield step.resource.urn, _kept(stack, step, path, message, blocks=bool(policies))
 
 

@@ -215,6 +215,7 @@ def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 FUNCTION = "aws:lambda/function:Function"
 ZONE = "cloudflare:index/zone:Zone"
+GATEWAY_POLICY = "cloudflare:index/zeroTrustGatewayPolicy:ZeroTrustGatewayPolicy"
 LIMIT, ENDPOINT = "httpPutResponseHopLimit", "httpEndpoint"
 WITH_PASSWORD, WITH_SECRET_ARN = ({"variables": {name: "x"}} for name in ("PASSWORD", "SECRET_ARN"))
 
@@ -242,6 +243,30 @@ def test_inputs_inside_objects_may_be_kept(case: str) -> None:
     kind, name, *sides, inside = INPUTS_INSIDE[case]
     old, new = (resource(kind, "it", {name: value}) for value in sides)
     assert maybe_kept_inputs(Step("update", old, new)) == [f"{name}.{path}" for path in inside]
+
+
+def test_an_input_that_may_be_kept_is_shown_without_a_violation() -> None:
+    old, new = ({"metadataOptions": {"httpTokens": "required", **limit}} for limit in ({LIMIT: 2}, {}))
+    step = Step("update", resource(TEMPLATE, "it", old), resource(TEMPLATE, "it", new))
+    [(_, finding)] = find_kept_inputs(stack(step), [])
+    assert (finding.blocks, finding.level) == (False, "advisory")
+    assert finding.message == (
+        f"metadataOptions.{LIMIT}: the program no longer sets it, so the existing resource may keep its value"
+    )
+
+
+def test_an_input_whose_default_is_unknown_may_be_reset() -> None:
+    old, new = ({"name": "malware", "action": "block", **enabled} for enabled in ({"enabled": True}, {}))
+    step = Step("update", resource(GATEWAY_POLICY, "it", old), resource(GATEWAY_POLICY, "it", new))
+    [(_, shown)] = find_kept_inputs(stack(step), [])
+    text = (
+        "enabled: the program no longer sets it, so the existing resource keeps its value or gets the "
+        "provider's default"
+    )
+    assert (shown.message, shown.blocks) == (text, False)
+    violation = {"policy": "a-rule", "urn": step.resource.urn}
+    [(_, finding)] = find_kept_inputs(stack(step), [(violation, ["enabled"])])
+    assert (finding.message, finding.blocks) == (f"{text}, and may still break a-rule", True)
 
 
 def test_an_input_that_is_certainly_kept_is_not_one_that_may_be() -> None:
