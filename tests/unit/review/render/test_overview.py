@@ -56,6 +56,16 @@ def test_only_the_line_about_dependents_is_left_out_of_the_riskiest_change() -> 
     assert "Depends on it: nothing" in section
 
 
+def test_the_page_lists_the_dependents_of_each_resource_with_the_same_message() -> None:
+    message = "Depends on it: a, b, c and 1 more"
+    risks = [
+        replace(samples.risk(number), message=message, dependents=["a", "b", "c", last])
+        for number, last in enumerate(("log", "vault"))
+    ]
+    page = renderings.render_html(samples.report(findings=risks))
+    assert re.findall("<li>(log|vault)</li>", page) == ["log", "vault"]
+
+
 def test_the_riskiest_change_blocks_holds_data_and_has_the_most_dependents() -> None:
     many = replace(samples.risk(2), dependents=["a", "b"])
     few = replace(samples.risk(1), dependents=["a"])

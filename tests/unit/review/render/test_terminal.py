@@ -148,6 +148,20 @@ def test_each_remedy_of_alike_findings_is_shown_once() -> None:
     assert [[text.count(f"Close port {port}.") for port in (22, 80)] for text in texts] == [[1, 1]] * 3
 
 
+def test_each_line_of_a_remedy_is_indented() -> None:
+    finding = dataclasses.replace(samples.finding(), remediation="Close it.\nVerdict", controls=["CIS 5.2"])
+    text = renderings.render_terminal(samples.report(findings=[finding]))
+    assert "\n      Close it.\n      Verdict (CIS 5.2)\n" in text
+
+
+def test_an_approval_of_a_base_that_fails_hides_no_caveat() -> None:
+    failed = dataclasses.replace(samples.finding(), policy="does-not-evaluate", blocks=False)
+    report = samples.report(findings=[failed], code=0)
+    verdict = "Nothing blocks with the approval, but the changes are unknown: the base of dev fails"
+    assert renderings.render_verdict(report, caveats=[]).strip() == f"{verdict}."
+    assert renderings.render_verdict(report, caveats=["a", "b"]).strip() == f"{verdict}; a; b."
+
+
 def test_a_finding_whose_name_is_a_part_of_its_message_has_a_line() -> None:
     message = "an output that is secret, so that the review does not know its value"
     outputs = [
