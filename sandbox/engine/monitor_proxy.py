@@ -29,7 +29,7 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 from sandbox.engine.call_relay import HOST, CallCounts, CallRelay, open_relay
 from sandbox.engine.canonical_messages import find_fault
 from sandbox.engine.http2_calls import END
-from sandbox.engine.monitor_messages import parts, reason_to_refuse
+from sandbox.engine.monitor_messages import NOT_OF_PYTHON, parts, reason_to_refuse
 from sandbox.engine.replay.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
 from sandbox.providers.target import DEFAULTS
@@ -435,6 +435,10 @@ class MonitorProxy(CallHandler):
                 return IN_PLACE_OF_A_PROVIDER.format(_subject(name, message))
         if name == "RegisterResource" and not message.custom and DEFAULTS in message.object:
             return OF_PROVIDERS.format(_subject(name, message), DEFAULTS)
+        # The engine takes the provider of the resource from them, unless it has copied that of a finished
+        # parent (pulumi/pulumi, pkg/resource/deploy/source_eval.go: resolveProvider).
+        if name == "RegisterResource" and message.custom and not message.remote and message.providers:
+            return NOT_OF_PYTHON.format(f"{_subject(name, message)} with providers")
         if name == "RegisterResource" and SECRET in f"{message.replacement_trigger}":
             return SECRET_TRIGGER.format(_subject(name, message))
         has_outputs = name == "Call" or (name == "RegisterResource" and message.remote)

@@ -479,7 +479,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "deleted with": {"deletedWith": "urn:api"},
     "replace with": {"replace_with": ["urn:api"]},
     "provider": {"provider": "urn:api::1"},
-    "providers": {"providers": {"aws": "urn:api::1"}},
+    "providers": {"providers": {"aws": "urn:api::1"}, "remote": True},
     "values": {"object": struct(a=[{SIGNATURE: OUTPUT, "dependencies": ["urn:api"]}]), "remote": True},
 }
 
@@ -499,6 +499,21 @@ def test_a_resource_may_name_resources_that_are_registered(place: str, context: 
     register(client, COMPONENT)
     register(client, BUCKET, **NAMED[place])
     assert proxy.error == ""
+
+
+def test_only_components_have_providers_for_their_children(context: Context) -> None:
+    client, proxy, monitor = context
+    register(client, HERE)
+    providers = {"aws": PROVIDER["provider"]}
+    register(client, COMPONENT, providers=providers)
+    register(client, COMPONENT, providers=providers, remote=True)
+    assert proxy.error == ""
+    calls = len(monitor.calls)
+    with pytest.raises(
+        grpc.RpcError, match="Bucket files with providers: Pulumi's SDK for Python never sends"
+    ):
+        register(client, BUCKET, providers=providers)
+    assert "files with providers" in proxy.error and len(monitor.calls) == calls
 
 
 PROVIDER: dict[str, Any] = {"provider": "urn:pulumi:dev::pipe::pulumi:providers:aws::here::1"}
