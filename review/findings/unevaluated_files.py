@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -112,11 +112,14 @@ FAULTS = {
 string, too.
 """
 
-NEW_FAULTS = {
+NEW_FAULTS: dict[Callable[[bytes], Mapping[str, str]], tuple[str, str]] = {
     find_unseen: ("which has an invisible character {}", "write it as an escape, or remove it"),
     find_names: ("which has a name that is not ASCII {}", "rename it"),
 }
 """Functions that find such faults, which count if the base's module lacks them."""
+
+SCRIPTS = ("makefile", ".mk", ".sh", ".yaml", ".yml")
+"""Lower-case names and endings of other files with commands. A file that begins with `#!` is one, too."""
 
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -213,14 +216,19 @@ def _misleading_names(
 
 
 def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each changed module of the head whose text Python reads in another way."""
+    """Yield a finding for each changed module or script of the head whose text is read in another way."""
     for file in sorted(find_differing(base, head)):
-        if file.suffix.casefold() != ".py":
-            continue
         content = _content(head / file) or b""
-        for fault, remedy in _faults(content, _content(base / file) or b""):
+        is_module = file.suffix.casefold() == ".py"
+        is_script = _is_one_of(SCRIPTS, file) or file.suffix.casefold() in SCRIPTS
+        if not is_module and not is_script and not content.startswith(b"#!"):
+            continue
+        before = _content(base / file) or b""
+        faults = _faults(content, before) if is_module else _new_faults(find_unseen, content, before)
+        kind, reader = ("module", "Python") if is_module else ("file", "a command")
+        for fault, remedy in faults:
             message = (
-                f"the pull request changes this module, {fault}; Python may read it differently from what "
+                f"the pull request changes this {kind}, {fault}; {reader} may read it differently from what "
                 f"editors and GitHub show; {remedy}"
             )
             yield from (weakened(stack, f"{file}", message) for stack in stacks)
@@ -234,10 +242,18 @@ def _faults(content: bytes, before: bytes) -> Iterator[tuple[str, str]]:
     for pattern, (fault, remedy) in FAULTS.items():
         if line := find_line(pattern, content):
             yield fault.format(line), remedy
-    for find, (fault, remedy) in NEW_FAULTS.items():
-        known = find(before)
-        if new := [place for text, place in find(content).items() if text not in known]:
-            yield fault.format(new[0]), remedy
+    for find in NEW_FAULTS:
+        yield from _new_faults(find, content, before)
+
+
+def _new_faults(
+    find: Callable[[bytes], Mapping[str, str]], content: bytes, before: bytes
+) -> Iterator[tuple[str, str]]:
+    """Yield the first of the faults that a function finds, and that the content before lacks."""
+    fault, remedy = NEW_FAULTS[find]
+    known = find(before)
+    if places := [place for text, place in find(content).items() if text not in known]:
+        yield fault.format(places[0]), remedy
 
 
 def _is_one_of(names: Iterable[str], path: Path) -> bool:

@@ -450,6 +450,22 @@ def test_a_module_gets_an_invisible_part_of_a_name(tmp_path: Path) -> None:
         assert f"this module, {fault};" in finding.message
 
 
+def test_a_script_gets_an_invisible_character(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "head").mkdir()
+    names = ["Makefile", "a.yml", "run", "run.sh", "text", "text.json"]
+    for name in names:
+        text = "#!/bin/sh\n" if name == "run" else "# é\n"
+        (tmp_path / "base" / name).write_text(text, encoding="utf-8")
+        (tmp_path / "head" / name).write_text(f"{text}# \u202e日本語 é\n", encoding="utf-8")
+    findings = [*find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")]
+    assert [finding.message for finding in findings] == [
+        f"{name}: the pull request changes this file, {unseen(chr(0x202E))[0].format(2)}; a command may read "
+        "it differently from what editors and GitHub show; write it as an escape, or remove it"
+        for name in names[:4]
+    ]
+
+
 def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path: Path) -> None:
     base, head = trees = tmp_path / "base", tmp_path / "head"
     others = {
