@@ -35,6 +35,9 @@ from sandbox.summary import Row, waiver_match
 PROPERTY_AND_VALUE = re.compile(r"^([\w.\[\]\"/-]+) (?:is|are|has) '?([^\s';,]+)'?", re.MULTILINE)
 """Pattern of the property and the value that a message names."""
 
+PROPERTY = re.compile(r"[\w.\[\]\"/-]+")
+"""Pattern of the property with which a line of a message may begin."""
+
 KEPT = "The program no longer sets {}: see value-no-longer-set."
 """Line in the message of a violation that only seems to be fixed."""
 
@@ -94,8 +97,9 @@ def find(
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
     for verdict in _vanished(stack, base):
-        paths = _kept_paths(verdict, stack)
-        if paths is not None:
+        kept = _kept_paths(verdict, stack)
+        if kept is not None:
+            paths = sorted({path for _, path in kept})
             reason = _left_object(verdict["urn"], stack) or KEPT.format(list_all(paths))
             yield _finding(verdict | {"message": f"{verdict['message']}\n{reason}"}, stack, EXISTING)
         elif _counts_as_fixed(verdict):
@@ -106,28 +110,66 @@ def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[tuple[Row, list[
     """Yield the violations of the base that the head lacks although they stay, each with paths of inputs.
 
     Either the object of a deleted resource stays, or the program no longer sets one of the inputs at the
-    paths, which the resource keeps or may keep.
+    paths, which the resource keeps or may keep. The URN is that of the resource with these inputs.
     """
     for verdict in _vanished(stack, base):
-        paths = _kept_paths(verdict, stack)
-        if paths is not None:
-            yield verdict, paths
+        kept = _kept_paths(verdict, stack)
+        if kept is None:
+            continue
+        for urn in sorted({urn for urn, _ in kept} or {verdict["urn"]}):
+            yield verdict | {"urn": urn}, [path for owner, path in kept if owner == urn]
 
 
-def _kept_paths(verdict: Row, stack: Stack) -> list[str] | None:
-    """Return the paths of the inputs for which a vanished violation stays; None if it does not.
+def _kept_paths(verdict: Row, stack: Stack) -> list[tuple[str, str]] | None:
+    """Return the URNs and paths of the inputs for which a vanished violation stays; None if it does not.
 
-    These are the kept inputs that its message names. If it names no property, it may be about any input that
-    the resource keeps for sure. There are none if the object itself stays.
+    These are the kept inputs that its message names. If it names none, the condition of the rule may be about
+    any input that the resource keeps or may keep, unless the property that it names has another value. For a
+    resource without changes, the inputs of the changed ones decide that the rule reads. There are none if the
+    object itself stays.
     """
     step = stack.steps.get(verdict["urn"])
     if not step or verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
         return None
     if find_left_object(step, stack):
         return []
-    text, certain = _text(verdict), kept_inputs(step)
-    named = [path for path in (*certain, *maybe_kept_inputs(step)) if _names_input(text, path)]
-    return named or (certain if PROPERTY_AND_VALUE.search(text) is None else []) or None
+    text, paths = _text(verdict), _removed_paths(step)
+    if named := [entry for entry in paths if _names_input(text, entry[1])]:
+        return named
+    if step.old and step.new and not _is_other(step, stack):
+        paths = [entry for other in _read_beside(verdict, stack) for entry in _removed_paths(other)]
+    return None if _has_other_value(text, step) else paths or None
+
+
+def _removed_paths(step: Step) -> list[tuple[str, str]]:
+    """Return the URN and the path of each input that a resource keeps, or may keep."""
+    return [(step.resource.urn, path) for path in (*kept_inputs(step), *maybe_kept_inputs(step))]
+
+
+def _has_other_value(text: str, step: Step) -> bool:
+    """Return True if a property differs between base and head with which a line of a message begins."""
+    if not step.old or not step.new:
+        return False
+    paths = [match[0] for line in text.splitlines() if (match := PROPERTY.match(line))]
+    return any(_differs_at(step.old.values, step.new.values, path) for path in paths)
+
+
+def _differs_at(before: Any, after: Any, path: str) -> bool:
+    """Return True if a property differs, which may be inside the JSON document in a text."""
+    for key in _steps(path):
+        before, after = (_member(value, key) for value in (before, after))
+        if before is None or after is None:
+            break
+    return not is_equal(before, after)
+
+
+def _member(value: Any, key: str | int) -> Any:
+    """Return the member of an object, or the item of a list, that a key has; None if there is none."""
+    document = parse_json(value)
+    value = value if document is None else document
+    if is_list(value):
+        return value[key] if isinstance(key, int) and key < len(value) else None
+    return value.get(str(key)) if is_map(value) else None
 
 
 def _names_input(text: str, path: str) -> bool:
@@ -258,6 +300,16 @@ def _judged_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
     types = {kind for group in groups if not named or named.resource.type not in group for kind in group}
     for urn, step in stack.steps.items():
         if urn != verdict["urn"] and any(side and side.type in types for side in (step.old, step.new)):
+            yield step
+
+
+def _read_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
+    """Yield the steps of the other resources whose types a rule on whole stacks reads."""
+    runs = [run for run in (stack.base, stack.head) if run]
+    groups = [group for run in runs for group in run.read_types.get(verdict["policy"], ())]
+    types = {kind for group in groups for kind in group}
+    for urn, step in stack.steps.items():
+        if urn != verdict["urn"] and step.resource.type in types:
             yield step
 
 

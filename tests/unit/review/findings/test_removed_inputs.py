@@ -281,14 +281,18 @@ def test_an_input_that_is_certainly_kept_is_not_one_that_may_be() -> None:
     [
         (f"metadataOptions.{LIMIT} is 2", EXISTING),
         (f"containers reach the role: {LIMIT} is above 1", EXISTING),
-        ("metadataOptions.httpTokens is 'optional'", FIXED),
-        ("everybody may use it", FIXED),
+        ("metadataOptions.httpTokens is 'optional'", EXISTING),
+        ("description is 'x'", FIXED),
+        ("everybody may use it", EXISTING),
     ],
 )
 def test_a_violation_of_an_input_that_may_be_kept_is_not_fixed(
     message: str, status: str, tmp_path: Path
 ) -> None:
-    old, new = ({"metadataOptions": {"httpTokens": "optional", **limit}} for limit in ({LIMIT: 2}, {}))
+    old, new = (
+        {"metadataOptions": {"httpTokens": "optional", **limit}, "description": text}
+        for limit, text in (({LIMIT: 2}, "x"), ({}, "y"))
+    )
     step = Step("update", resource(TEMPLATE, "it", old), resource(TEMPLATE, "it", new))
     reviewed = stack(step)
     reviewed.base = EngineRun(tmp_path)
@@ -319,6 +323,71 @@ def test_a_violation_that_names_one_kept_input_says_nothing_about_another_one(tm
     ]
     [kept] = [item.message for item in report.findings if item.policy == "a-rule"]
     assert f"The program no longer sets metadataOptions.{LIMIT}: see value-no-longer-set." in kept
+
+
+POLICY = "policy.Statement[0].Principal is '*'"
+DENIED = '{"Statement": [{"Effect": "Deny", "Principal": "*"}]}'
+NOBODY = '{"Statement": [{"Effect": "Deny", "Principal": "a"}]}'
+
+
+@pytest.mark.parametrize(
+    ("message", "head", "status"),
+    [
+        ("bucket is 'orders' without a rule for uploads", {}, EXISTING),
+        (POLICY, {"policy": DENIED}, EXISTING),
+        (POLICY, {"policy": NOBODY}, FIXED),
+        ("forceDestroy is true", {}, FIXED),
+        ("objectLockEnabled is missing", {"objectLockEnabled": True}, FIXED),
+        ("objectLockEnabled is missing", {}, EXISTING),
+    ],
+)
+def test_a_violation_whose_condition_is_a_kept_input_is_not_fixed(
+    tmp_path: Path, message: str, head: dict[str, Any], status: str
+) -> None:
+    old = {"bucket": "orders", "lifecycleRules": [{"enabled": True}], "policy": DENIED, "forceDestroy": True}
+    new = {"bucket": "orders", "policy": DENIED, **head}
+    step = Step("update", resource(BUCKET, "it", old), resource(BUCKET, "it", new))
+    reviewed = stack(step)
+    reviewed.base = EngineRun(tmp_path)
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": message})
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    assert [finding.status for finding in report.findings if finding.policy == "a-rule"] == [status]
+    assert [finding.policy for finding in report.findings if finding.blocks] == (
+        ["value-no-longer-set"] if status == EXISTING else []
+    )
+
+
+RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+
+@pytest.mark.parametrize(
+    ("read", "after", "status"),
+    [
+        ({GROUP, RULE}, {}, EXISTING),
+        ({RULE}, {}, FIXED),
+        ({GROUP, RULE}, {"description": "x"}, EXISTING),
+        ({GROUP, RULE}, {"toPort": 22}, FIXED),
+    ],
+    ids=["read beside", "not read", "described", "changed itself"],
+)
+def test_a_violation_stays_if_an_input_of_a_resource_beside_it_is_kept(
+    tmp_path: Path, read: set[str], after: dict[str, Any], status: str
+) -> None:
+    group = Step("update", resource(GROUP, "group", OPEN), resource(GROUP, "group", {"tags": OPEN["tags"]}))
+    rule = Step(
+        "update", resource(RULE, "rule", {"fromPort": 22}), resource(RULE, "rule", {"fromPort": 22, **after})
+    )
+    reviewed = stack(group, rule)
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.read_types["a-rule"] = {frozenset(read)}
+    row = {"policy": "a-rule", "urn": rule.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": "fromPort is open to everybody in parts"})
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    assert [finding.status for finding in report.findings if finding.policy == "a-rule"] == [status]
+    assert [(finding.policy, finding.name) for finding in report.findings if finding.blocks] == (
+        [("value-no-longer-set", "group")] if status == EXISTING else []
+    )
 
 
 @pytest.mark.parametrize(
