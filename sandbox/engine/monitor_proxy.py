@@ -493,7 +493,11 @@ class MonitorProxy(CallHandler):
             urn = self._parents.get(urn, "")
 
     def _inherited(self, message: Any) -> dict[str, str]:
-        """Return what the engine adds to a resource from its finished parent; the caller has the lock."""
+        """Return what the engine adds to a resource from its finished parent; the caller has the lock.
+
+        The engine keeps no provider of a local component, so its children get none through it (pulumi/pulumi,
+        pkg/resource/deploy/source_eval.go: providerRef).
+        """
         options = dict(self._registered.get(message.parent, {}))
         if message.custom or message.remote:
             package = message.type.partition(":")[0]
@@ -502,8 +506,9 @@ class MonitorProxy(CallHandler):
                 provider = options.get(f"{OF_A_PACKAGE}{package}")
             not_inherited = (OF_A_PACKAGE, PLUGIN_OF)
             options = {name: value for name, value in options.items() if not name.startswith(not_inherited)}
-            options |= {"provider": provider} if provider else {}
-        return options
+            return options | ({"provider": provider} if provider else {})
+        options.pop("provider", "")
+        return {name: value for name, value in options.items() if not name.startswith(PLUGIN_OF)}
 
     def refuse(self, reason: str) -> Failure:
         """Record a reason why the program fails, and return the outcome of the call."""

@@ -547,9 +547,7 @@ def test_a_child_sends_what_it_has_from_its_parent(
     assert proxy.error == ""
 
 
-@pytest.mark.parametrize(
-    "options", [{"protect": True}, {"retainOnDelete": True}, WITH_THE_PROVIDER, PROVIDER], ids=min
-)
+@pytest.mark.parametrize("options", [{"protect": True}, {"retainOnDelete": True}, WITH_THE_PROVIDER], ids=min)
 def test_a_child_that_leaves_out_what_its_parent_has_is_refused(
     options: dict[str, Any], context: Context
 ) -> None:
@@ -560,6 +558,19 @@ def test_a_child_that_leaves_out_what_its_parent_has_is_refused(
     with pytest.raises(grpc.RpcError, match=f"it leaves out the option {min(options)} of its parent urn:api"):
         register(client, BUCKET, parent="urn:api")
     assert "leaves out" in proxy.error
+
+
+def test_a_resource_inherits_no_provider_and_no_plugin_through_a_component(context: Context) -> None:
+    client, proxy, _ = context
+    register(client, HERE)
+    for options in (PROVIDER, {"version": "7.51.1"}):
+        register(client, BUCKET | options)
+        register(client, COMPONENT, parent="urn:files")
+        register(client, BUCKET | {"name": "copies", "version": "7.12.1"}, parent="urn:api")
+    register(client, BUCKET | PROVIDER)
+    assert proxy.error == ""
+    with pytest.raises(grpc.RpcError, match="it leaves out the option provider of its parent urn:files"):
+        register(client, BUCKET | {"name": "copies"}, parent="urn:files")
 
 
 def test_a_child_sends_the_provider_that_a_component_has_for_its_package(context: Context) -> None:
@@ -591,14 +602,13 @@ def test_a_child_does_not_ask_for_another_plugin_than_its_parent(
 ) -> None:
     client, proxy, _ = context
     register(client, BUCKET | {"version": "7.51.1"})
-    register(client, COMPONENT, parent="urn:files")
-    child = BUCKET | {"name": "copies", "version": "7.51.1", "parent": "urn:api"}
+    child = BUCKET | {"name": "copies", "version": "7.51.1", "parent": "urn:files"}
     register(client, child | {"type": "cloudflare:index:Ruleset"})
     register(client, child)
     assert proxy.error == ""
     with pytest.raises(grpc.RpcError):
         register(client, child | fields)
-    expected = f"it asks for the plugin of aws in {plugin}, and its parent urn:api in version 7.51.1: "
+    expected = f"it asks for the plugin of aws in {plugin}, and its parent urn:files in version 7.51.1: "
     assert expected in proxy.error
 
 
