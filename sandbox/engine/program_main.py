@@ -61,6 +61,9 @@ COMPLETED, FAILED, AT_WORK, SUCCEEDED = 10, 11, 12, 0
 AT_WORK means that work is left (`wait_for_work`). With SUCCEEDED, a deployment takes SystemExit for success.
 """
 
+OF_RUN_ERROR, OF_OTHERS = 1, 32
+"""Codes with which the language host calls `sys.exit` after an error; with 0 if there is none."""
+
 STATUS = 0xFF
 """The bits of an exit code that the system has."""
 
@@ -478,14 +481,15 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
     def evaluate() -> None:
         runpy.run_path(PROGRAM, run_name="__main__")
 
-    code = FAILED
+    code = OF_RUN_ERROR
     try:
         try:
             main = loop.create_task(stack.run_in_stack(evaluate))
             loop.run_until_complete(main)
-            code = COMPLETED
+            code = 0
         except Exception as error:
             log.error(_message(error))
+            code = OF_RUN_ERROR if isinstance(error, RunError) else OF_OTHERS
         finally:
             executor.shutdown(wait=True)
             loop.close()
@@ -500,7 +504,17 @@ def run(request: language_pb2.RunRequest, project: Path, observer: int | None = 
         with suppress(BaseException):  # The engine may have ended, or the program has replaced a function.
             engine.Log(engine_pb2.LogRequest(severity=engine_pb2.ERROR, message=_message(error)))
         return _code_of_uncaught(error)
-    return code
+    return _code_of_exit(code)
+
+
+def _code_of_exit(code: int) -> int:
+    """Return the exit code for the end of the language host, whose `sys.exit` may belong to the program."""
+    end = SUCCEEDED
+    try:
+        sys.exit(code)
+    except BaseException as error:
+        end = _code_of_uncaught(error)
+    return COMPLETED if end == SUCCEEDED and code == 0 else end
 
 
 def _code_of_uncaught(error: BaseException) -> int:

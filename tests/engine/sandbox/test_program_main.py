@@ -418,6 +418,15 @@ raise KeyboardInterrupt
 """
 """A program with a function of its own for errors that the language host leaves to the interpreter."""
 
+OWN_EXIT = """\
+import os, sys
+import pulumi
+finish = sys.exit
+sys.exit = lambda code=None: {}
+{}
+"""
+"""A program with a function of its own with which the language host ends the process."""
+
 ERROR_IN_THE_HOST = """\
 import os, sys, traceback
 import grpc, pulumi
@@ -459,6 +468,14 @@ raise Error
         ),
         (ERROR_IN_THE_HOST.format("traceback.extract_tb = fail", "ValueError"), SUCCEEDED, ""),
         (ERROR_IN_THE_HOST.format("traceback.format_exc = fail", "ValueError"), SUCCEEDED, ""),
+        (OWN_EXIT.format("finish(0)", "raise ValueError('wrong')"), SUCCEEDED, "python inline source"),
+        (OWN_EXIT.format("os._exit(0)", "raise ValueError('wrong')"), SUCCEEDED, "python inline source"),
+        (OWN_EXIT.format("None", "raise ValueError('wrong')"), SUCCEEDED, "python inline source"),
+        (OWN_EXIT.format("finish(code)", "raise ValueError('wrong')"), FAILED, "python inline source"),
+        (OWN_EXIT.format("finish(code != 1)", "raise pulumi.RunError('wrong')"), SUCCEEDED, "wrong"),
+        (OWN_EXIT.format("finish(code != 32)", "raise ValueError('wrong')"), SUCCEEDED, "python inline"),
+        (OWN_EXIT.format("finish(code)", ""), COMPLETED, ""),
+        (OWN_EXIT.format("finish(3)", ""), FAILED, ""),
         (ERROR_THAT_EXITS.format("Exception"), FAILED, "Traceback"),
         (ERROR_THAT_EXITS.format("grpc.RpcError"), FAILED, "Traceback"),
         (ERROR_IN_THE_HOST.format("", "pulumi.RunError('wrong')"), FAILED, "wrong"),
