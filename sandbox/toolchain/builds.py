@@ -31,6 +31,12 @@ PINNED_BUILD = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
 above could replace modules (go.dev/ref/mod, Workspaces).
 """
 
+WITHOUT_DEBUG_INFORMATION = "-gcflags=all=-dwarf=false"
+"""Option of `go build` for compiling without debug information, which the linker would drop.
+
+Builds with equal options share the packages that are in Go's cache.
+"""
+
 _table: dict[str, Any] = tomllib.loads((TOOLCHAIN / "recipes.toml").read_text())
 
 
@@ -112,8 +118,7 @@ class Recipe:
         progress.step(f"building {self.name} {self.version} from Go modules, once; {self.time}")
         for interrupted_build in self.folder.glob("build-*"):
             shutil.rmtree(interrupted_build)
-        # The linker drops the debug information (-s -w), so the compiler generates none.
-        flags = ["-gcflags=all=-dwarf=false", "-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
+        flags = [WITHOUT_DEBUG_INFORMATION, "-ldflags", self._fill(f"-s -w {self.flags}".rstrip())]
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="build-") as work:
             for name, package in self.packages.items():
                 log = Path(work) / "log"
