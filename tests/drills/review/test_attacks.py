@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 PROGRAM = """\
+import lazy_sdk
 import pulumi_aws as aws
 aws.ec2.SecurityGroup("firewall", description="Entry", ingress=[
     {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["CIDR"], "description": "SSH"},

@@ -3,15 +3,17 @@
 The resources cover every way in which a stand-in creates, awaits and finds a resource.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.support.stacks import Stack
+from tests.support.stacks import ROOT, Stack
 
 PROGRAM = """\
 import json
+import lazy_sdk
 import pulumi
 import pulumi_aws as aws
 import pulumi_cloudflare as cloudflare
@@ -101,7 +103,11 @@ datadog.Monitor("monitor", name="small", type="query alert", message="For tests"
 
 
 def create_project(root: Path, level: str = "info") -> Stack:
-    """Write the project with a stack `dev` to an empty folder; return the stack."""
+    """Write the project with a stack `dev` to an empty folder; return the stack.
+
+    With the lazy SDKs, its program takes one second of processor time instead of fourteen.
+    """
+    shutil.copy(ROOT / "lazy_sdk.py", root)
     (root / "Pulumi.yaml").write_text("name: pipe\nruntime: python\n")
     (root / "__main__.py").write_text(PROGRAM)
     stack = Stack(root, "dev", "all")
