@@ -28,7 +28,10 @@ MOST_OF_FILE, MOST = 5, 40
 """Largest number of findings about a file and about all files; further places are counted."""
 
 LONGEST_TEXT = 100
-"""Largest number of characters that a finding shows of the code, or of the name of a function."""
+"""Largest number of characters that a finding shows of a part of the code, or of the name of a function."""
+
+LONGEST_QUOTE = 400
+"""Largest number of characters that a finding shows of neighbouring parts of the code."""
 
 READ_IT = "Read this code: the report does not show what it declares in a deployment, or leaves out there."
 
@@ -102,9 +105,11 @@ def _merge(items: Sequence[Unexecuted], source: Sequence[str]) -> list[Unexecute
         last = places[-1] if places else None
         if last and not last.called and not item.called and _are_neighbours(last, item, source):
             lines = last.lines[0], max(last.lines[1], item.lines[1])
-            places[-1] = replace(last, lines=lines)
+            text = _clip(item.text)
+            texts = last.text if text in last.text else f"{last.text}; {text}"
+            places[-1] = replace(last, lines=lines, text=texts)
         else:
-            places.append(item)
+            places.append(replace(item, text=_clip(item.text)))
     return places
 
 
@@ -117,11 +122,12 @@ def _describe(file: Path, place: Unexecuted) -> str:
     first, last = place.lines
     lines = f"{file}:{first}" if first == last else f"{file}:{first}-{last}"
     verb = "was not called" if place.called else "did not run"
-    return f"{lines} {verb} in this review: {show_spaces(_clip(place.called or place.text))}"
+    text = _clip(place.called) or _clip(place.text, LONGEST_QUOTE)
+    return f"{lines} {verb} in this review: {show_spaces(text)}"
 
 
-def _clip(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+def _clip(text: str, longest: int = LONGEST_TEXT) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _finding(file: Path, name: str, line: int, message: str) -> Finding:

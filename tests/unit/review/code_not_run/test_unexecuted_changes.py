@@ -62,8 +62,11 @@ NOT_RUN = {
     "an alternative": ('a = yes() or "b"', ['__main__.py:3: "b"']),
     "a lambda": ("a = lambda: declare(1)", ["__main__.py:3: declare(1)"]),
     "a comprehension": ("[declare(a) for a in ()]", ["__main__.py:3: declare(a)"]),
-    "its condition": ("{a for a in () if declare(1)}", ["__main__.py:3: a"]),
-    "its second iterable": ("{a: b for a in () for b in declare(1)}", ["__main__.py:3: a"]),
+    "its condition": ("{a for a in () if declare(1)}", ["__main__.py:3: a; declare(1)"]),
+    "its second iterable": (
+        "{a: b for a in () for b in declare(1)}",
+        ["__main__.py:3: a; b; declare(1)"],
+    ),
     "a loop": ("for a in ():\n    declare(a)", ["__main__.py:4: declare(a)"]),
     "a while": ("while no():\n    declare(1)", ["__main__.py:4: declare(1)"]),
     "its else": ("for a in 'ab':\n    break\nelse:\n    declare(1)", ["__main__.py:6: declare(1)"]),
@@ -106,7 +109,7 @@ NOT_RUN = {
     ),
     "several lines": (
         "if no():\n    declare(\n        1,\n    )\n    # more\n\n    declare(2)\nyes()",
-        ["__main__.py:4-9: declare("],
+        ["__main__.py:4-9: declare(; declare(2)"],
     ),
     "an import": ("if no():\n    import x", ["__main__.py:4: import x"]),
     "a part of an f-string": ("a = f'{yes()} {declare(1) if no() else 2}'", ["__main__.py:3: declare(1)"]),
@@ -190,7 +193,7 @@ NOT_RUN = {
     ),
     "a manager": (
         "from contextlib import suppress\nwith suppress(KeyError), suppress({}[1]), declare(1):\n    pass",
-        ["__main__.py:4: suppress({}[1])"],
+        ["__main__.py:4: suppress({}[1]); declare(1)"],
     ),
     "an assertion": ("assert yes(), declare(1)", ["__main__.py:3: declare(1)"]),
     "a message": ("assert yes(), f'{yes}'", ["__main__.py:3: f'{yes}'"]),
