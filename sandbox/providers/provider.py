@@ -437,8 +437,11 @@ def _failures(faults: Iterable[str]) -> list[proto.CheckFailure]:
 
 
 def _may_be_boolean(value: Any) -> bool:
-    """Return True for a provider's setting that is a boolean, missing or unknown."""
-    return value is None or value is UNKNOWN or isinstance(parse_setting(value), bool)
+    """Return True for a provider's setting that is a boolean, its exact JSON text, missing or unknown.
+
+    A real provider compares the text, so it takes one with white space for `false`.
+    """
+    return value is None or value is UNKNOWN or isinstance(value, bool) or value in ("true", "false")
 
 
 def parse_setting(value: Any) -> Any:

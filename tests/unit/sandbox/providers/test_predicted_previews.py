@@ -415,7 +415,10 @@ def test_a_provider_has_only_settings_of_its_schema_and_of_the_engine(name: str)
 
 @pytest.mark.parametrize(
     ("value", "is_refused"),
-    [(True, False), ("false", False), (None, False), (UNKNOWN, False), ('"true"', True), ("yes", True)],
+    [
+        *((True, False), ("false", False), (None, False), (UNKNOWN, False)),
+        *(('"true"', True), ("yes", True), (" true", True), ("true\n", True), (1, True), ([], True)),
+    ],
 )
 def test_a_boolean_setting_of_a_provider_is_no_text(value: object, is_refused: bool) -> None:
     settings: Json = {"enableServerSideApply": value, "namespace": "true"}
