@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO, Self, cast
 
@@ -29,8 +29,8 @@ LARGEST_TREE = 512 * 2**20
 """Largest number of bytes in a file, and in a whole tree."""
 
 MOST_FILES = 50_000
-"""Largest number of files and links in a tree. Empty files take no bytes, and a commit that contains the same
-folder many times lists billions of files with a few objects.
+"""Largest number of files, links and folders in a tree. Empty files take no bytes, and a commit that contains
+the same folder many times lists billions of files, and of folders, with a few objects.
 """
 
 DEEPEST = 100
@@ -109,7 +109,7 @@ class Snapshot:
         """The targets of links that go up from a name, by the names of the links."""
         self._bytes = 0
         self._count = 0
-        self._folders: set[Path] = set()
+        self._folders = {self.folder}
         """The folders of the copies, none of which is a link."""
         self.folder.mkdir(parents=True)
 
@@ -192,12 +192,15 @@ class Snapshot:
                 f"at most {DEEPEST} are allowed in a tree under review."
             )
         target = self.folder / path
-        if target.parent not in self._folders:
+        new = [*takewhile(lambda folder: folder not in self._folders, target.parents)]
+        if new:
+            for _ in new:
+                self._count_one()
             with _named(name):
                 target.parent.mkdir(parents=True, exist_ok=True)
             if target.parent.resolve() != target.parent:
                 raise CommandError(f"{name} cannot be copied, because a folder in its path is a link.")
-            self._folders.add(target.parent)
+            self._folders.update(new)
         return target
 
     def _count_one(self) -> None:
@@ -367,7 +370,8 @@ def changed_paths(repository: Path, old: str, new: str) -> set[str]:
 def list_files(repository: Path, commit: str) -> bytes:
     """Return the output of `git ls-tree --long` for a commit's files, each with a NUL at its end.
 
-    Raise CommandError if it is longer than LONGEST_LISTING, or if a file is larger than LARGEST_FILE.
+    Raise CommandError if it is longer than LONGEST_LISTING, if a file is larger than LARGEST_FILE, or if
+    there are more files and folders than MOST_FILES.
     """
     command = [*GIT, "-C", repository, "ls-tree", "-r", "-z", "--long", "--full-tree", commit]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
@@ -377,14 +381,22 @@ def list_files(repository: Path, commit: str) -> bytes:
             raise CommandError(_too_many())
     if process.returncode:
         raise GitFailure(repository, f"ls-tree {commit}", "", process.returncode)
+    count, before = 0, list[str]()
     for (*_, size), name in _entries(listing):
         if size.isdigit() and int(size) > LARGEST_FILE:  # A submodule has no size.
             raise CommandError(_too_large(name))
+        *folders, _ = name.split("/")
+        # All files of a folder follow each other.
+        shared = takewhile(lambda names: names[0] == names[1], zip(before, folders, strict=False))
+        count += 1 + len(folders) - len([*shared])
+        before = folders
+        if count > MOST_FILES:
+            raise CommandError(_too_many())
     return listing
 
 
 def _too_many() -> str:
-    return f"the tree has more than {MOST_FILES:,} files, the limit for a tree under review."
+    return f"the tree has more than {MOST_FILES:,} files and folders, the limit for a tree under review."
 
 
 def _too_large(name: str) -> str:

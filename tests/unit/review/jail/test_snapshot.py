@@ -192,6 +192,32 @@ def test_a_tree_with_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch, 
         copy.add_link("second", "first")
 
 
+def test_the_folders_of_a_tree_count_as_its_files(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Git shares equal folders, so a small commit may have millions of them."""
+    monkeypatch.setattr(snapshot, "MOST_FILES", 7)
+    copy = Snapshot(tmp_path / "copy")
+    copy.add_file("a/b/first", io.BytesIO())
+    copy.add_file("a/b/second", io.BytesIO())
+    copy.add_file("a/c/third", io.BytesIO())
+    copy.add_file("fourth", io.BytesIO())
+    with pytest.raises(CommandError, match="the tree has more than 7 files and folders"):
+        copy.add_file("d/fifth", io.BytesIO())
+    assert not (copy.folder / "d").exists()
+    # Together with those of the first commit, these are five files and five folders.
+    for name in ("x/y/z", "x/y/w"):
+        (tree / name).mkdir(parents=True)
+        (tree / name / "empty").touch()
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "folders")
+    monkeypatch.setattr(snapshot, "MOST_FILES", 10)
+    snapshot.list_files(tree, "HEAD")
+    monkeypatch.setattr(snapshot, "MOST_FILES", 9)
+    with pytest.raises(CommandError, match="the tree has more than 9 files and folders"):
+        snapshot.list_files(tree, "HEAD")
+
+
 def test_a_path_that_is_too_deep_is_refused_before_its_folders_are_created(tmp_path: Path) -> None:
     copy = Snapshot(tmp_path / "copy")
     copy.add_file("/".join(["a"] * snapshot.DEEPEST), io.BytesIO())
