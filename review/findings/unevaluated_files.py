@@ -23,6 +23,7 @@ from review.programs.encodings import (
     find_line,
     find_names,
     find_unseen,
+    is_text,
     is_utf8,
 )
 from review.programs.file_states import find_differing
@@ -119,7 +120,10 @@ NEW_FAULTS: dict[Callable[[bytes], Mapping[str, str]], tuple[str, str]] = {
 """Functions that find such faults, which count if the base's module lacks them."""
 
 SCRIPTS = ("makefile", ".mk", ".sh", ".yaml", ".yml")
-"""Lower-case names and endings of other files with commands. A file that begins with `#!` is one, too."""
+"""Lower-case names and endings of other files with commands. A file that begins with `#!` is one, too.
+
+Invisible characters count in these also if some bytes are no text.
+"""
 
 
 def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -216,12 +220,15 @@ def _misleading_names(
 
 
 def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
-    """Yield a finding for each changed module or script of the head whose text is read in another way."""
+    """Yield a finding for each changed text of the head that is read in another way than it is shown.
+
+    Tests and checks run the commands of documents and read files of any ending, so each text counts.
+    """
     for file in sorted(find_differing(base, head)):
         content = _content(head / file) or b""
         is_module = file.suffix.casefold() == ".py"
         is_script = _is_one_of(SCRIPTS, file) or file.suffix.casefold() in SCRIPTS
-        if not is_module and not is_script and not content.startswith(b"#!"):
+        if not (is_module or is_script or content.startswith(b"#!") or is_text(content)):
             continue
         before = _content(base / file) or b""
         faults = _faults(content, before) if is_module else _new_faults(find_unseen, content, before)
@@ -242,8 +249,9 @@ def _faults(content: bytes, before: bytes) -> Iterator[tuple[str, str]]:
     for pattern, (fault, remedy) in FAULTS.items():
         if line := find_line(pattern, content):
             yield fault.format(line), remedy
-    for find in NEW_FAULTS:
-        yield from _new_faults(find, content, before)
+    # A lone carriage return is a fault of its own in a module.
+    yield from _new_faults(find_unseen, content.replace(b"\r", b""), before.replace(b"\r", b""))
+    yield from _new_faults(find_names, content, before)
 
 
 def _new_faults(

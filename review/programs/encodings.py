@@ -5,12 +5,16 @@ import codecs
 import io
 import re
 import tokenize
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, cast
 
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
+
+UTF_16 = codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE
+"""Byte order marks of texts in UTF-16."""
 
 LONE_RETURN = re.compile(rb"\r(?!\n)")
 """Pattern of a carriage return that is not a part of a Windows line break. Python ends the line there, also
@@ -42,8 +46,18 @@ may be a part of a name in Python, which keeps most of them
 folder that ignores case (fs/unicode), and HFS+ ignores some of them (git/git, utf8.c: next_hfs_char).
 """
 
-PRESENTATION = re.compile("(?<=[\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
-"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it."""
+UNSEEN = re.compile(
+    f"{IGNORABLE.pattern}|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb]|\\r(?!\n|\\Z)"
+)
+"""Pattern of the characters of a line that nobody sees, or that may change what a reader sees of the others:
+controls of a terminal, those that some editors show as the end of a line, and annotations (Unicode Standard,
+23.8). Tabs, form feeds and the line breaks of Unix and Windows are ordinary.
+"""
+
+PRESENTATION = re.compile("(?<=[\u00a9\u00ae\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
+"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it. The signs of
+copyright and of trade marks are emoji, too.
+"""
 
 OF_TEXT = re.compile(
     "(?<=[\u2000-\u3299\U0001f000-\U0001faff])\u200d(?=[\u2000-\u3299\U0001f000-\U0001faff])"
@@ -53,6 +67,12 @@ OF_TEXT = re.compile(
 """Pattern of further characters that ordinary text has: one that joins two emoji, those that choose the form
 of the Chinese or Japanese character before them (https://unicode.org/reports/tr37), and the one of a keycap.
 """
+
+BRACES = re.compile(r"[A-Za-z]*[fF][A-Za-z]*[\"'][^{]*(\{.*\})", re.DOTALL)
+"""Pattern of an f-string up to its last brace; the group begins at the first one."""
+
+LITERALS = tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)
+"""Types of the tokens with text. Python 3.12 and later have one for the text of an f-string."""
 
 
 def is_utf8(content: bytes) -> bool:
@@ -85,16 +105,27 @@ def find_unseen(content: bytes) -> dict[str, str]:
     What emoji and Chinese or Japanese text have does not count, and neither does a byte order mark.
     """
     lines: dict[str, str] = {}
-    for number, line in enumerate([] if content.isascii() else _decode(content).split("\n"), 1):
-        if unseen := IGNORABLE.search(OF_TEXT.sub("", PRESENTATION.sub("", line))):
+    text = _decode(content)
+    for number, line in enumerate(text.split("\n") if UNSEEN.search(text) else [], 1):
+        if unseen := UNSEEN.search(OF_TEXT.sub("", PRESENTATION.sub("", line))):
             lines.setdefault(line, f"(U+{ord(unseen[0]):04X}) in line {number}")
     return lines
 
 
-def find_names(content: bytes) -> dict[str, str]:
-    """Return the names in Python code that are not ASCII, each with its place: it may look like another one.
+def is_text(content: bytes) -> bool:
+    """Return True for text in UTF-8 without NUL, and in UTF-16 with a byte order mark."""
+    if b"\0" in content and not content.startswith(UTF_16):
+        return False
+    with suppress(UnicodeDecodeError):
+        return _decode(content, errors="strict") is not None
+    return False
 
-    Text in strings and comments is no name.
+
+def find_names(content: bytes) -> dict[str, str]:
+    """Return the parts of Python code that may have a name beyond ASCII, each with its place.
+
+    Such a name may look like another one. Text in strings and comments is no name, except for what is between
+    the first and the last brace of an f-string and that Python reads as ASCII (NFKC).
     """
     places: dict[str, str] = {}
     for number, name in () if content.isascii() else _names(_decode(content)):
@@ -104,24 +135,39 @@ def find_names(content: bytes) -> dict[str, str]:
 
 
 def _names(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the names in Python code, each with the number of its line.
+    """Yield the names in Python code, and its strings and lines that may have some, each with its line.
 
-    The tree lacks names that Python replaces by others of ASCII (NFKC). The tokens lack those in an f-string
-    before Python 3.12, and parts of names.
+    The tree lacks names that Python replaces by others of ASCII. The tokens lack those in an f-string before
+    Python 3.12, and parts of names. Python does not run a module without a tree.
     """
+    try:
+        tree = ast.parse(text)
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return
     with suppress(SyntaxError, tokenize.TokenError):
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.NAME:
                 yield token.start[0], token.string
-    with suppress(MemoryError, RecursionError, SyntaxError, ValueError):
-        line = 1
-        for node in ast.walk(ast.parse(text)):
-            line = getattr(node, "lineno", line)
-            values = () if isinstance(node, ast.Constant) else [value for _, value in ast.iter_fields(node)]
-            for value in values:
-                names = cast(list[Any], value) if isinstance(value, list) else [value]
-                yield from ((line, name) for name in names if isinstance(name, str))
+            elif token.type == tokenize.STRING:
+                if (match := BRACES.match(token.string)) and any(map(_may_be_of_name, match[1])):
+                    yield token.start[0], token.string
+            elif token.type not in LITERALS and not token.string.isascii():
+                yield token.start[0], token.line
+    line = 1
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", line)
+        values = () if isinstance(node, ast.Constant) else [value for _, value in ast.iter_fields(node)]
+        for value in values:
+            names = cast(list[Any], value) if isinstance(value, list) else [value]
+            yield from ((line, name) for name in names if isinstance(name, str))
 
 
-def _decode(content: bytes) -> str:
-    return content.decode("utf-8-sig", errors="replace")
+def _may_be_of_name(char: str) -> bool:
+    """Return True for a character in place of which Python reads one of ASCII in a name."""
+    return not char.isascii() and f"a{char}".isidentifier() and unicodedata.normalize("NFKC", char).isascii()
+
+
+def _decode(content: bytes, errors: str = "replace") -> str:
+    """Return a text, decoded as UTF-8 or, with its byte order mark, as UTF-16."""
+    encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"
+    return content.decode(encoding, errors)

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from review.programs.encodings import is_utf8
+from review.programs.encodings import find_names, find_unseen, is_utf8
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,23 @@ def test_files_that_python_decodes_in_another_way(start: bytes) -> None:
 def test_unusual_encodings(name: bytes) -> None:
     assert is_utf8(b"# coding: " + name) == (name == b"utf-8-sig")
     assert not is_utf8(b"\xef\xbb\xbf# coding: latin-1")
+
+
+@pytest.mark.parametrize(
+    "char", ["\x00", "\x0b", "\r", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ufff9", "\ufffb"]
+)
+def test_controls_and_separators_of_a_script_are_invisible(char: str) -> None:
+    assert find_unseen(f"a\r\nb{char}c\r\n".encode()) == {f"b{char}c\r": f"(U+{ord(char):04X}) in line 2"}
+
+
+def test_what_ordinary_text_has_is_seen() -> None:
+    text = "\x0c\ta\r\n©\ufe0f ®\ufe0f ☀\ufe0f 日本語\r\n"
+    assert find_unseen(text.encode()) == find_unseen(text.encode("utf-16")) == {}
+
+
+def test_names_of_code_that_does_not_parse_are_none() -> None:
+    assert find_names("é = 1".encode()) == {"é": "in line 1"}
+    assert find_names("é = 1\n)".encode()) == {}
 
 
 def text(content: bytes) -> str:
