@@ -60,6 +60,16 @@ LINK, SUBMODULE = "120000", "160000"
 A_SUBMODULE, CONTROL_CHARACTERS = "a submodule", "control characters in its name"
 """Reasons for which a file is omitted."""
 
+OF_GIT = re.compile(r"(?:.*\\)?(?:\.git|git~1)[ .]*(?:[:\\].*)?", re.IGNORECASE | re.DOTALL)
+"""Pattern of names that may be `.git` on some system, so that git checks none of them out (git/git,
+read-cache.c: verify_path; path.c: is_ntfs_dotgit).
+"""
+
+IGNORED_BY_HFS = dict.fromkeys(
+    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
+)
+"""Characters that the file system of macOS ignores in names (git/git, utf8.c: next_hfs_char)."""
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Pattern of characters that a file's name could use to write lines of its own into a report."""
 
@@ -181,8 +191,8 @@ class Snapshot:
         self._count_one()
         path = PurePosixPath(name)
         # Git allows none of these names in a path (gitformat-index(5)). `Path` drops `.` and empty names.
-        is_usual = f"{path}" == name and path.parts and not path.is_absolute()
-        if not is_usual or not {"..", ".git"}.isdisjoint(path.parts):
+        is_usual = f"{path}" == name and path.parts and not path.is_absolute() and ".." not in path.parts
+        if not is_usual or any(OF_GIT.fullmatch(part.translate(IGNORED_BY_HFS)) for part in path.parts):
             raise CommandError(
                 f"{name!r} is not a path inside the tree under review, or one that git does not check out."
             )

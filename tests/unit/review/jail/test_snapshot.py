@@ -252,6 +252,31 @@ def test_a_name_outside_of_the_copy_is_refused(name: str, tmp_path: Path) -> Non
         Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b""))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".GIT/config", "docs/.Git/x", "tests/git~1/x", "a/GIT~1", ".git. ./x", ".git::$INDEX_ALLOCATION/x"),
+        *("a\\.git", ".git\\x", ".g\u200cit/x", "\ufeff.git"),
+    ],
+)
+def test_a_name_that_git_checks_out_nowhere_is_refused(name: str, tree: Path, tmp_path: Path) -> None:
+    adding = ["-c", "core.protectHFS=true", "-c", "core.protectNTFS=true", "update-index", "--add"]
+    blob = subprocess.check_output(["git", "rev-parse", "HEAD:run.sh"], cwd=tree, text=True).strip()
+    git(tree, *adding, "--cacheinfo", f"100644,{blob},docs/file")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(tree, *adding, "--cacheinfo", f"100644,{blob},{name}")
+    copy = Snapshot(tmp_path / "copy")
+    with pytest.raises(CommandError, match="not a path inside the tree"):
+        copy.add_file(name, io.BytesIO(b""))
+
+
+@pytest.mark.parametrize(
+    "name", [".github/x", ".gitignore", "git~10", "x.git", ".git x", ".git-old/x", "git"]
+)
+def test_a_name_that_begins_or_ends_as_that_of_git_is_copied(name: str, tmp_path: Path) -> None:
+    assert Snapshot(tmp_path / "copy").add_file(name, io.BytesIO(b"")).exists()
+
+
 @pytest.mark.parametrize("name", ["a/b", "a", "a/b/c"])
 @pytest.mark.parametrize("is_link", [True, False])
 def test_a_path_that_a_tree_lists_twice_is_refused_with_its_name(
