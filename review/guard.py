@@ -65,6 +65,11 @@ response, whatever the levels (pulumi/pulumi, pkg/resource/deploy/step_generator
 ALL = "all"
 """Name that stands for every rule in a configuration."""
 
+ENVIRONMENTS = "environments"
+"""Key of a file of levels that the engine takes for a list of environments of Pulumi ESC with more settings
+(pulumi/pulumi v3.259.0, pkg/resource/analyzer/config.go: parsePolicyPackConfig). A review reads none of them.
+"""
+
 LEVEL = "enforcementLevel"
 """Key of a rule's level beside its options in a file of levels."""
 
@@ -362,12 +367,16 @@ def _apply(settings: Mapping[str, Setting], request: Any) -> None:
 
 
 def _file_settings(file: Path) -> dict[str, Setting]:
-    """Return the settings in a file of levels, as the engine reads such a file.
+    """Return the settings in a file of levels, as the engine reads such a file; raise CommandError otherwise.
 
     A value is a level, or an object with the level as `enforcementLevel` beside the rule's options.
     """
     settings: dict[str, Setting] = {}
     for name, value in read_levels(file).items():
+        if name == ENVIRONMENTS:
+            raise CommandError(
+                f"{file.name} has {name!r}, which the engine takes for environments of Pulumi ESC."
+            )
         options: dict[str, Any] = {**value} if is_map(value) else {LEVEL: value}
         if not options:
             continue
