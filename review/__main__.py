@@ -13,6 +13,7 @@ make exits with 2 whenever a command fails, so `make review` never exits with 1.
 import argparse
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -58,7 +59,13 @@ def _run(args: argparse.Namespace) -> int:
     tree = Path(args.tree).resolve()
     repository = Path(args.repository).resolve()
     folder = output.prepare(Path(args.output), tree) if args.output else None
-    with Status() as status, memory_limit(), time_limit((args.minutes + GRACE_MINUTES) * 60):
+    with (
+        Status() as status,
+        memory_limit(),
+        # Its removal takes longer than the time limit waits before its signal comes again.
+        tempfile.TemporaryDirectory(prefix="review-") as temporary,
+        time_limit((args.minutes + GRACE_MINUTES) * 60),
+    ):
         if args.events:
             # The import takes half a second, and the evaluation of two trees is another process.
             from review import evaluate
@@ -79,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
                 merge=args.merge,
                 approved_by=args.approved_by,
             )
-            report = compare(options, status)
+            report = compare(options, status, Path(temporary))
         status.activity("writing the report")
         report = replace(report, seconds=status.end())
         text = renderings.render_terminal(report)

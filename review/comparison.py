@@ -64,8 +64,11 @@ class Options:
     """The owner who has approved weaker policies and new waivers of the tree; empty without an approval."""
 
 
-def compare(options: Options, status: Status) -> Report:
-    """Evaluate the base and the working tree, and return the report on the changes between them."""
+def compare(options: Options, status: Status, folder: Path) -> Report:
+    """Evaluate the base and the working tree, and return the report on the changes between them.
+
+    All temporary files are in `folder`, which is empty.
+    """
     # Git reads and merges a stranger's commit outside of the isolations, and aborts if a tree is malformed.
     if options.isolated and sys.platform == "linux":
         forbid_core_dumps()
@@ -87,65 +90,64 @@ def compare(options: Options, status: Status) -> Report:
     status.activity("looking for the engine")
     with redirect_stdout(sys.stderr):  # Standard output contains only the report.
         program = pulumi_cli.find(Progress())
-    with tempfile.TemporaryDirectory(prefix="review-") as folder:
-        root = Path(folder).resolve()
-        work = root / "work"
-        work.mkdir()
-        status.activity("copying base, working tree and the review's own code")
-        with ThreadPoolExecutor(2) as pool:
-            copying = pool.submit(snapshot.copy_commit, repository, commit, root / "base")
-            own = Path(__file__).parents[1]
-            copying_code = pool.submit(snapshot.copy_code, own, root / "code", OWN_CODE)
-            if merge:
-                head_tree = snapshot.copy_commit(repository, merge.tree, root / "head")
-            else:
-                copy = snapshot.copy_tracked if is_own else snapshot.copy_indexed
-                head_tree = copy(tree, root / "head")
-            base_tree, code = copying.result(), copying_code.result()
-        notes = [*base_tree.notes("base"), *head_tree.notes("head")]
-        if is_own and not merge and (untracked := snapshot.untracked(tree)):
-            files = list_first(untracked)
-            notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
-        differing = guard.differing_files(base_tree.folder, head_tree.folder)
-        if differing:
-            notes += list_files(CHANGED_POLICIES, differing, base_tree.folder)
-        if not options.isolated:
-            notes.append(NOT_ISOLATED)
-        for note in notes:
-            status.line(note)
-        status.activity("starting the evaluation")
-        trees = base_tree.folder, head_tree.folder
-        projects = select_stacks(trees, options.stacks)
-        neighbours = find_neighbours(trees, projects)
-        policies = guard.has_changed(base_tree.folder, head_tree.folder, differing)
-        with Processes(root, code.folder, program, isolated=options.isolated) as processes:
-            for name, (base_project, head_project) in projects.items():
-                if base_project:
-                    processes.add(name, "base", base_tree.folder, base_project)
-                if head_project:
-                    processes.add(name, "head", head_tree.folder, head_project, policies=policies)
-                    # No file of the run before, not even one in memory, reaches these.
-                    for side in (AGAIN, WITHOUT_SECRETS):
-                        processes.add(name, side, head_tree.folder, head_project)
-            for name, project in neighbours.items():
-                processes.add(name, "base", base_tree.folder, project)
-            request = Request(
-                base=base_tree.folder,
-                head=head_tree.folder,
-                work=work,
-                names=names,
-                stacks=tuple(projects),
-                neighbours=tuple(neighbours),
-                sockets=processes.sockets,
-                minutes=options.minutes,
-                notes=tuple(notes),
-                isolated=options.isolated,
-                salt=secrets.token_hex(16),
-                approved_by=options.approved_by,
-                omitted=tuple(sorted({*map(str, {*base_tree.omitted} ^ {*head_tree.omitted})})),
-            )
-            evaluation = processes.evaluation(work, [base_tree.folder, head_tree.folder])
-            report = evaluate(evaluation, request, status, programs=processes.commands)
+    root = folder.resolve()
+    work = root / "work"
+    work.mkdir()
+    status.activity("copying base, working tree and the review's own code")
+    with ThreadPoolExecutor(2) as pool:
+        copying = pool.submit(snapshot.copy_commit, repository, commit, root / "base")
+        own = Path(__file__).parents[1]
+        copying_code = pool.submit(snapshot.copy_code, own, root / "code", OWN_CODE)
+        if merge:
+            head_tree = snapshot.copy_commit(repository, merge.tree, root / "head")
+        else:
+            copy = snapshot.copy_tracked if is_own else snapshot.copy_indexed
+            head_tree = copy(tree, root / "head")
+        base_tree, code = copying.result(), copying_code.result()
+    notes = [*base_tree.notes("base"), *head_tree.notes("head")]
+    if is_own and not merge and (untracked := snapshot.untracked(tree)):
+        files = list_first(untracked)
+        notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
+    differing = guard.differing_files(base_tree.folder, head_tree.folder)
+    if differing:
+        notes += list_files(CHANGED_POLICIES, differing, base_tree.folder)
+    if not options.isolated:
+        notes.append(NOT_ISOLATED)
+    for note in notes:
+        status.line(note)
+    status.activity("starting the evaluation")
+    trees = base_tree.folder, head_tree.folder
+    projects = select_stacks(trees, options.stacks)
+    neighbours = find_neighbours(trees, projects)
+    policies = guard.has_changed(base_tree.folder, head_tree.folder, differing)
+    with Processes(root, code.folder, program, isolated=options.isolated) as processes:
+        for name, (base_project, head_project) in projects.items():
+            if base_project:
+                processes.add(name, "base", base_tree.folder, base_project)
+            if head_project:
+                processes.add(name, "head", head_tree.folder, head_project, policies=policies)
+                # No file of the run before, not even one in memory, reaches these.
+                for side in (AGAIN, WITHOUT_SECRETS):
+                    processes.add(name, side, head_tree.folder, head_project)
+        for name, project in neighbours.items():
+            processes.add(name, "base", base_tree.folder, project)
+        request = Request(
+            base=base_tree.folder,
+            head=head_tree.folder,
+            work=work,
+            names=names,
+            stacks=tuple(projects),
+            neighbours=tuple(neighbours),
+            sockets=processes.sockets,
+            minutes=options.minutes,
+            notes=tuple(notes),
+            isolated=options.isolated,
+            salt=secrets.token_hex(16),
+            approved_by=options.approved_by,
+            omitted=tuple(sorted({*map(str, {*base_tree.omitted} ^ {*head_tree.omitted})})),
+        )
+        evaluation = processes.evaluation(work, [base_tree.folder, head_tree.folder])
+        report = evaluate(evaluation, request, status, programs=processes.commands)
     # The evaluation has read files of the pull request, so these fields get values from this process.
     addresses = file_addresses(commit, merge.commit if merge else os.environ.get("GITHUB_SHA", ""))
     return replace(report, compares=BASE_TO_HEAD, base=base, head=head, trees=addresses)

@@ -1,18 +1,22 @@
 """Tests of base and head: commits of a trusted repository, and trees that are not trusted."""
 
 import hashlib
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from review import comparison
+from review.__main__ import NOT_RUN, main
 from review.comparison import Merge, Options, compare
-from review.jail import isolation, snapshot
+from review.jail import isolation, snapshot, supervisor
 from review.status import Status
 from sandbox.errors import CommandError
 
@@ -125,7 +129,7 @@ def test_core_dumps_are_forbidden_before_git_reads_a_strangers_commit(
     monkeypatch.setattr(comparison, "forbid_core_dumps", lambda: calls.append("no core dumps"))
     monkeypatch.setattr(snapshot, "git", run_git)
     with pytest.raises(CommandError, match="no git"):
-        compare(Options(trusted, trusted, "HEAD", [], 1, isolated=isolated), Status())
+        compare(Options(trusted, trusted, "HEAD", [], 1, isolated=isolated), Status(), trusted)
     is_first = isolated and sys.platform == "linux"
     assert calls == [*(["no core dumps"] if is_first else []), "git"]
 
@@ -157,7 +161,7 @@ def test_private_folders_that_an_isolation_would_show_are_refused(
     monkeypatch.setattr(tempfile, "tempdir", str(folders["temporary"]))
     options = Options(folders["tree"], folders["repository"], "HEAD", [], 1, isolated=True)
     with pytest.raises(CommandError) as refusal:
-        compare(options, Status())
+        compare(options, Status(), tmp_path)
     kind = "a folder of Python" if of_python else "a folder of the system"
     assert (
         f"the program under review was not run: it could read {name} ({folders[private]}): it may read all "
@@ -165,8 +169,37 @@ def test_private_folders_that_an_isolation_would_show_are_refused(
     ) in str(refusal.value)
     # Without an isolation, the program may read every file, and git looks for the repository next.
     with pytest.raises(CommandError) as refusal:
-        compare(replace(options, isolated=False), Status())
+        compare(replace(options, isolated=False), Status(), tmp_path)
     assert "it could read" not in str(refusal.value)
+
+
+def test_the_time_limit_does_not_interrupt_the_removal_of_temporary_files(
+    trusted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The signal comes again after a while, and the removal of a large tree takes longer."""
+    rmtree, temporary, removed = shutil.rmtree, tmp_path / "temporary", list[str]()
+    temporary.mkdir()
+
+    def copy_slowly(_tree: Path, to: Path) -> None:
+        (to / "folder").mkdir(parents=True)
+        time.sleep(60)
+
+    def remove_slowly(path: str, *arguments: Any, **options: Any) -> None:
+        removed.append(path)
+        time.sleep(1)
+        rmtree(path, *arguments, **options)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(supervisor, "REPEAT_SECONDS", 0.2)
+    monkeypatch.setattr(comparison.pulumi_cli, "find", lambda _progress: Path("pulumi"))
+    monkeypatch.setattr(snapshot, "copy_code", lambda *_: None)
+    monkeypatch.setattr(snapshot, "copy_tracked", copy_slowly)
+    monkeypatch.setattr(shutil, "rmtree", remove_slowly)
+    arguments = ["HEAD", "--tree", str(trusted), "--repository", str(trusted), "--no-isolation"]
+    assert main([*arguments, "--minutes", "-1.98"]) == NOT_RUN
+    assert "the review was stopped after 0.02 minutes" in capsys.readouterr().err
+    assert len(removed) == 1
+    assert not [*temporary.iterdir()]
 
 
 def test_an_index_that_is_a_link_or_a_fifo_is_refused(stranger: Path, tmp_path: Path) -> None:
