@@ -93,6 +93,8 @@ class Isolation:
             raise _refusal(f"there is no system call filter for {platform.machine()}", "Use x86-64 or arm64")
         if shutil.which("bwrap") is None:
             raise _refusal("bubblewrap (bwrap) is not installed", f"Install it: {INSTALL}")
+        if shutil.which("sh") is None:
+            raise _refusal("no folder of PATH has a shell (sh)", "Add the folder of sh to PATH")
         installed = python_files()
         forbid_core_dumps()
         forbid_huge_pages()

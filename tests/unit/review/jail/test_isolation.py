@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from review.jail.isolation import python_files
+from review.jail.isolation import Isolation, python_files
 from review.jail.system_calls.filter import LOWEST_PRIORITY
+from sandbox.errors import CommandError
 
 CRASH = """
 import os, resource, signal
@@ -111,3 +112,18 @@ def test_all_folders_of_packages_are_files_of_python(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(site, "getsitepackages", lambda: folders)
     assert {folder for folder in packages if folder.exists()} <= {*python_files()}
     assert tmp_path / "missing" not in python_files()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the isolation")
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [("bwrap", "bubblewrap .* is not installed"), ("sh", "no folder of PATH has a shell")],
+)
+def test_a_machine_without_a_command_of_the_isolation_is_refused(
+    missing: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in {"bwrap", "sh"} - {missing}:
+        (tmp_path / name).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match=f"the program under review was not run: {reason}"):
+        Isolation(tmp_path, [])
