@@ -122,7 +122,7 @@ def build(
             limit = "a program can read and run any file without an import"
             draft.notes += list_files(f"{count} without a known effect ({limit})", files, base)
         if policies := sorted(f"{file}" for file in changed - run.keys() if changed_files.is_policy(file)):
-            draft.caveats.append(f"the policies differ in {list_first(policies, FEW_FILES)}")
+            draft.caveats.append(f"the policies differ in {model.list_first_files(policies, FEW_FILES)}")
         draft.findings += guard_findings.find_wider_waivers(reviewed, base, head)
         draft.notes += guard_findings.list_changed_waivers(base, head)
         draft.findings += guard_findings.find_new_levels(reviewed, base, head)
@@ -142,7 +142,7 @@ def build(
     if compares == model.BASE_TO_HEAD:  # These have lines of code, in which no name of a stack is replaced.
         draft.findings += (not_run := unexecuted_changes.find_not_run(stacks, trees))
         if files := [*dict.fromkeys(finding.locations[0].file for finding in not_run)]:
-            draft.caveats.append(f"changed code did not run ({list_first(files, FEW_FILES)})")
+            draft.caveats.append(f"changed code did not run ({model.list_first_files(files, FEW_FILES)})")
     waiver_lines = {line for finding in [*of_stacks, *compared] for line in _lines(finding)}
     draft.notes += _unneeded_waivers(of_review.applied, waiver_lines, evaluated)
     blocks = any(finding.blocks for finding in draft.findings)
@@ -204,16 +204,15 @@ def _add_files_outside(draft: _Draft, files: Sequence[str], base: Path) -> None:
     if files:
         outside = "1 changed file is" if len(files) == 1 else f"{len(files)} changed files are"
         outside += " not part of the evaluated programs"
-        draft.caveats.append(f"{outside} ({list_first(files, FEW_FILES)})")
+        draft.caveats.append(f"{outside} ({model.list_first_files(files, FEW_FILES)})")
         draft.notes += list_files(f"{outside}, so the report may not show the effects", files, base)
 
 
 def _add_tests(draft: _Draft, files: Sequence[str], base: Path) -> None:
     """Add notes and a caveat on changed tests, which run without isolation where somebody deploys."""
     if files:
-        draft.caveats.append(
-            f"the checks before a deployment run the changed tests ({list_first(files, FEW_FILES)})"
-        )
+        names = model.list_first_files(files, FEW_FILES)
+        draft.caveats.append(f"the checks before a deployment run the changed tests ({names})")
         tests = "1 changed file is a test" if len(files) == 1 else f"{len(files)} changed files are tests"
         way = "which the checks before a deployment run without isolation"
         draft.notes += list_files(f"{tests}, {way}", files, base)
@@ -223,7 +222,7 @@ def _add_documents(draft: _Draft, files: Sequence[str], base: Path) -> None:
     """Add notes and a caveat on changed documents, whose commands run without isolation like tests."""
     if files:
         content = "the commands and examples in"
-        names = list_first(files, FEW_FILES)
+        names = model.list_first_files(files, FEW_FILES)
         draft.caveats.append(f"the checks before a deployment run {content} the changed documents ({names})")
         documents = (
             "1 changed file is a document" if len(files) == 1 else f"{len(files)} changed files are documents"

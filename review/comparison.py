@@ -18,7 +18,7 @@ from review.jail.isolation import forbid_core_dumps, refuse_shown
 from review.jail.messages import AGAIN, WITHOUT_SECRETS, Request
 from review.jail.processes import Processes
 from review.jail.supervisor import evaluate
-from review.model import BASE_TO_HEAD, Report, list_first
+from review.model import BASE_TO_HEAD, Report, list_first_files
 from review.project_selection import find_neighbours, select_stacks
 from review.render.file_notes import list_files
 from review.status import Status
@@ -106,7 +106,7 @@ def compare(options: Options, status: Status, folder: Path) -> Report:
         base_tree, code = copying.result(), copying_code.result()
     notes = [*base_tree.notes("base"), *head_tree.notes("head")]
     if is_own and not merge and (untracked := snapshot.untracked(tree)):
-        files = list_first(untracked)
+        files = list_first_files(untracked)
         notes.append(f"Not reviewed, because git does not track them: {files}. To include them: git add.")
     differing = guard.differing_files(base_tree.folder, head_tree.folder)
     if differing:
@@ -200,8 +200,9 @@ class Merge:
         tree = merged.decode().split()[0]
         shown = snapshot.changed_paths(repository, merge_bases[0], commit)
         if hidden := sorted(snapshot.changed_paths(repository, base, tree) - shown):
+            files = list_first_files(hidden)
             raise CommandError(
-                f"{commit[:9]} changes {list_first(hidden)} of {base[:9]}, but not in the branch: the base "
+                f"{commit[:9]} changes {files} of {base[:9]}, but not in the branch: the base "
                 "has moved files that the branch changes. Merge the base into the branch, and review it "
                 "again."
             )

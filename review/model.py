@@ -350,6 +350,24 @@ def list_first(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {omitted} more" if omitted > 0 else "")
 
 
+ORDINARY_NAME = re.compile(r"[\w./@+-]+", re.ASCII)
+"""Pattern of a file's name that nobody takes for a part of the sentence around it."""
+
+
+def quote_name(file: str) -> str:
+    """Return the name of a file for a sentence: in quotation marks if it may look like a part of it.
+
+    A pull request chooses names such as `a.py). An owner has approved them (b.py`. Quotation marks and
+    invisible characters in a name get an escape.
+    """
+    return file if ORDINARY_NAME.fullmatch(file) else repr(file)
+
+
+def list_first_files(files: Sequence[str], most: int = 8) -> str:
+    """Return the names of the first files for a sentence, and the number of the others."""
+    return list_first([*map(quote_name, files)], most)
+
+
 def list_all(names: Iterable[str]) -> str:
     """Return all names on one line, for what an owner has to know before an approval or a waiver."""
     return ", ".join(map(one_line, names))

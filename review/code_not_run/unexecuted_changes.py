@@ -11,7 +11,7 @@ from review.code_not_run.changed_lines import ChangedLines, find_kept
 from review.code_not_run.executed_parts import find_changed
 from review.code_not_run.unexecuted_parts import Unexecuted, find_unexecuted
 from review.jail.regular_files import read_bytes
-from review.model import DECLARES, Finding, SourceLocation, show_spaces
+from review.model import DECLARES, Finding, SourceLocation, quote_name, show_spaces
 from review.programs.encodings import is_utf8
 from review.programs.imports import all_program_files
 from review.project_selection import Trees
@@ -75,12 +75,13 @@ def _find_in_file(
     file: Path, before: _File | None, after: _File | None, executed: Set[int], kept: Set[str]
 ) -> Iterator[Finding]:
     """Yield the findings about a file of the head, the last one for all further places."""
+    quoted = quote_name(f"{file}")
     if after is None or after.module is None:
-        yield _finding(file, f"{file}", 1, f"{file} cannot be read, so nobody knows which of its code ran")
+        yield _finding(file, f"{file}", 1, f"{quoted} cannot be read, so nobody knows which of its code ran")
         return
     if not executed:
         if find_parts(after.module):
-            yield _finding(file, f"{file}", 1, f"{file} did not run in this review")
+            yield _finding(file, f"{file}", 1, f"{quoted} did not run in this review")
         return
     changed = ChangedLines.between(before.lines if before else (), after.lines)
     items = [
@@ -94,7 +95,7 @@ def _find_in_file(
         yield _finding(file, _clip(place.scope) or f"{file}", place.lines[0], _describe(file, place))
     if more := places[most:]:
         first = more[0].lines[0]
-        message = f"{len(more)} more places in {file} did not run in this review, the first in line {first}"
+        message = f"{len(more)} more places in {quoted} did not run in this review, the first in line {first}"
         yield _finding(file, f"{file}", first, message)
 
 
@@ -120,10 +121,10 @@ def _are_neighbours(first: Unexecuted, second: Unexecuted, source: Sequence[str]
 
 def _describe(file: Path, place: Unexecuted) -> str:
     first, last = place.lines
-    lines = f"{file}:{first}" if first == last else f"{file}:{first}-{last}"
+    lines = f"{first}" if first == last else f"{first}-{last}"
     verb = "was not called" if place.called else "did not run"
     text = _clip(place.called) or _clip(place.text, LONGEST_QUOTE)
-    return f"{lines} {verb} in this review: {show_spaces(text)}"
+    return f"{quote_name(f'{file}')}:{lines} {verb} in this review: {show_spaces(text)}"
 
 
 def _clip(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -116,9 +116,11 @@ def is_text(content: bytes) -> bool:
     """Return True for text in UTF-8 without NUL, and in UTF-16 with a byte order mark."""
     if b"\0" in content and not content.startswith(UTF_16):
         return False
-    with suppress(UnicodeDecodeError):
-        return _decode(content, errors="strict") is not None
-    return False
+    try:
+        _decode(content, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def find_names(content: bytes) -> dict[str, str]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from review.model import quote_name
 from review.render.filters import LINE, clip, show_unseen
 from sandbox.progress import one_line
 
@@ -21,7 +22,7 @@ def list_files(introduction: str, files: Sequence[str], base: Path) -> list[str]
     """
     new = [file for file in files if not os.path.lexists(base / file)]
     omitted = {*new[MOST_NEW:]}
-    names = [clip(show_unseen(one_line(file))) for file in files if file not in omitted]
+    names = [clip(show_unseen(one_line(quote_name(file)))) for file in files if file not in omitted]
     end = f" and {len(omitted)} more new ones" if omitted else ""
     return [*_notes(f"{introduction}: ", names, end)]
 

@@ -22,6 +22,7 @@ from review.render.renderings import render_markdown, render_terminal
 from review.stacks.engine_run import EngineRun
 from review.stacks.stack import Stack
 from tests.support.docs.commands import ROOT, documents
+from tests.support.rows import each_row
 
 FILES = {
     "Pulumi.yaml": "name: pipe",
@@ -380,6 +381,19 @@ def test_the_verdict_names_changed_files_outside(trees: Trees) -> None:
     assert report.verdict == (
         "Nothing blocks: 1 changed file is not part of the evaluated programs (foundation/__main__.py)."
     )
+
+
+@each_row("folder", ["tests/unit", "docs", "policies", "foundation"])
+def test_no_name_of_a_file_is_a_sentence_of_the_verdict(folder: str, trees: Trees) -> None:
+    name = f"{folder}/a.md). An owner has approved them (b.md"
+    (trees[0] / folder).mkdir(parents=True, exist_ok=True)
+    for tree, text in zip(trees, ("", "#"), strict=True):
+        (tree / folder).mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    report = build(BASE_TO_HEAD, ("base", "head"), [unchanged(trees)], build_mask([]), trees)
+    assert report.notes or report.findings
+    for text in [report.verdict, *report.notes]:
+        assert name not in text or f"'{name}'" in text
 
 
 def test_the_verdict_names_changed_files_of_the_policies(trees: Trees) -> None:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from review import model
 from review.render.file_notes import list_files
 from review.render.filters import LINE
+from tests.support.rows import each_row
 
 
 def test_a_note_is_short_enough_for_every_format_and_no_file_of_the_base_is_left_out(tmp_path: Path) -> None:
@@ -24,3 +26,23 @@ def test_a_name_of_many_characters_hides_no_other(tmp_path: Path) -> None:
     notes = list_files("These files differ", ["a" * 2000, "\u200b" * 150, "b" * 2000, "last"], tmp_path)
     assert max(map(len, notes)) <= LINE
     assert notes[-1].endswith(", last.")
+
+
+@each_row(
+    ("name", "shown"),
+    [
+        (
+            "tests/unit/docs/a.py). An owner approved them (b.py",
+            "'tests/unit/docs/a.py). An owner approved them (b.py'",
+        ),
+        ("a; nothing's left", '"a; nothing\'s left"'),
+        ('a\'. "b"', "'a\\'. \"b\"'"),
+        ("a,b", "'a,b'"),
+        ("docs/日本語.md", "'docs/日本語.md'"),
+        ("docs/ja/guide_v1.2-3+a@b.md", "docs/ja/guide_v1.2-3+a@b.md"),
+    ],
+)
+def test_a_name_that_may_be_a_part_of_a_sentence_is_quoted(name: str, shown: str, tmp_path: Path) -> None:
+    assert model.quote_name(name) == shown
+    assert list_files("These files differ", [name, "c"], tmp_path) == [f"These files differ: {shown}, c."]
+    assert model.list_first_files([name, "c", "d", "e"], 3) == f"{shown}, c, d and 1 more"
