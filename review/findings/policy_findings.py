@@ -1,14 +1,14 @@
 """Findings of the policy pack, with their status relative to the base."""
 
 import re
-from collections.abc import Iterable, Iterator, Set
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
 from policies.engine import pack_rules
 from policies.engine.rule import Rule
-from review.findings.removed_inputs import kept_inputs, maybe_kept_inputs
+from review.findings.removed_inputs import kept_inputs, maybe_kept_inputs, names_input
 from review.left_objects import find_left_object
 from review.model import (
     EXISTING,
@@ -20,6 +20,7 @@ from review.model import (
     Finding,
     SourceLocation,
     list_all,
+    title,
 )
 from review.objects.waiver_files import NOT_COVERED, WaiverFiles
 from review.plain_data import PATH_STEP, as_text, decode_key, is_equal, is_list, is_map, value_at
@@ -46,6 +47,9 @@ OF_THE_HEAD = "The pull request's own policies report this."
 
 MANDATORY = "mandatory"
 
+OF_THE_PACK = frozenset(rule.name for rule in pack_rules.RULES)
+"""Policies that judge no resource, such as that on rules which crash."""
+
 DIFFERS = "The base violates this, too, but what the policy judges differs."
 """Line in the message of a violation that is new although the base has one with the same message."""
 
@@ -58,6 +62,9 @@ IRRELEVANT: tuple[tuple[str | int, ...], ...] = (
     ("spec", "replicas"),
 )
 """Properties whose change leaves a violation as it is, unless a policy reports them."""
+
+Place = tuple[str, str]
+"""URN of a resource, and the path of an input of it; the path is empty for the object itself."""
 
 Key = tuple[str, ...]
 """Identity of a verdict: policy, URN, message without its waiver, and UNKNOWN if the verdict is unknown.
@@ -96,62 +103,120 @@ def find(
             if approved_by and (verdict["policy"], verdict["urn"]) in admitted and finding.blocks:
                 finding = replace(finding, waiver=f"approved by {approved_by}", verdict=WAIVED, blocks=False)
             yield finding
-    for verdict in _vanished(stack, base):
-        kept = _kept_paths(verdict, stack)
-        if kept is not None:
-            paths = sorted({path for _, path in kept})
-            reason = _left_object(verdict["urn"], stack) or KEPT.format(list_all(paths))
-            yield _finding(verdict | {"message": f"{verdict['message']}\n{reason}"}, stack, EXISTING)
-        elif _counts_as_fixed(verdict):
+    unknown = {(policy, urn) for policy, urn, _, level in after if level == UNKNOWN}
+    for verdict, kept in _judge_vanished(stack, base):
+        if kept:
+            message = f"{verdict['message']}\n{_kept_lines(verdict['urn'], kept, stack)}"
+            yield _finding(verdict | {"message": message}, stack, EXISTING)
+        elif _counts_as_fixed(verdict) and (verdict["policy"], verdict["urn"]) not in unknown:
             yield _finding(verdict, stack, FIXED)
 
 
-def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[tuple[Row, list[str]]]:
-    """Yield the violations of the base that the head lacks although they stay, each with paths of inputs.
+def find_kept(stack: Stack, base: EngineRun | None) -> Iterator[tuple[Row, list[Place]]]:
+    """Yield the violations of the base that the head lacks although they stay, or may stay.
 
-    Either the object of a deleted resource stays, or the program no longer sets one of the inputs at the
-    paths, which the resource keeps or may keep. The URN is that of the resource with these inputs.
+    Each has the deleted resources whose objects stay, or the inputs that the program no longer sets, and that
+    a resource keeps or may keep.
     """
-    for verdict in _vanished(stack, base):
-        kept = _kept_paths(verdict, stack)
-        if kept is None:
-            continue
-        for urn in sorted({urn for urn, _ in kept} or {verdict["urn"]}):
-            yield verdict | {"urn": urn}, [path for owner, path in kept if owner == urn]
+    for verdict, kept in _judge_vanished(stack, base):
+        if kept:
+            yield verdict, kept
 
 
-def _kept_paths(verdict: Row, stack: Stack) -> list[tuple[str, str]] | None:
-    """Return the URNs and paths of the inputs for which a vanished violation stays; None if it does not.
+@dataclass
+class _Reading:
+    """Changes of the resources that a rule on whole stacks reads.
 
-    These are the kept inputs that its message names. If it names none, the condition of the rule may be about
-    any input that the resource keeps or may keep, unless the property that it names has another value. For a
-    resource without changes, the inputs of the changed ones decide that the rule reads. There are none if the
-    object itself stays.
+    `kept` has what may stay of them, and `changed` the URNs of those with any other change.
     """
-    step = stack.steps.get(verdict["urn"])
-    if not step or verdict["policy"] == UNCHECKED_POLICY or verdict["level"] == UNKNOWN:
-        return None
+
+    kept: list[Place] = field(default_factory=list[Place])
+    changed: set[str] = field(default_factory=set[str])
+
+
+def _judge_vanished(stack: Stack, base: EngineRun | None) -> Iterator[tuple[Row, list[Place]]]:
+    """Yield the verdicts that the head lacks, each with what stays and may still cause it."""
+    vanished = list(_vanished(stack, base))
+    kept = {urn: _kept_places(step, stack) for urn, step in stack.steps.items()} if vanished else {}
+    readings: dict[str, _Reading] = {}
+    for verdict in vanished:
+        policy = verdict["policy"]
+        if policy not in readings:
+            readings[policy] = _reading(policy, stack, kept)
+        yield verdict, _causes(verdict, stack, kept, readings[policy])
+
+
+def _kept_places(step: Step, stack: Stack) -> list[Place]:
+    """Return the object of a resource if it stays, or the inputs that the resource keeps or may keep."""
     if find_left_object(step, stack):
-        return []
-    text, paths = _text(verdict), _removed_paths(step)
-    if named := [entry for entry in paths if _names_input(text, entry[1])]:
-        return named
-    if step.old and step.new and not _is_other(step, stack):
-        paths = [entry for other in _read_beside(verdict, stack) for entry in _removed_paths(other)]
-    return None if _has_other_value(text, step) else paths or None
-
-
-def _removed_paths(step: Step) -> list[tuple[str, str]]:
-    """Return the URN and the path of each input that a resource keeps, or may keep."""
+        return [(step.resource.urn, "")]
     return [(step.resource.urn, path) for path in (*kept_inputs(step), *maybe_kept_inputs(step))]
 
 
-def _has_other_value(text: str, step: Step) -> bool:
-    """Return True if a property differs between base and head with which a line of a message begins."""
+def _reading(policy: str, stack: Stack, kept: Mapping[str, list[Place]]) -> _Reading:
+    """Return the changes of the resources whose types a rule on whole stacks reads."""
+    runs = [run for run in (stack.base, stack.head) if run]
+    types = {kind for run in runs for group in run.read_types.get(policy, ()) for kind in group}
+    reading = _Reading()
+    for urn, step in stack.steps.items():
+        if step.resource.type not in types:
+            continue
+        reading.kept += kept[urn]
+        is_left = not step.new and kept[urn]
+        if not is_left and _is_other(step, stack, kept[urn]):
+            reading.changed.add(urn)
+    return reading
+
+
+def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading: _Reading) -> list[Place]:
+    """Return what stays and may still cause a violation that the head lacks.
+
+    This is the object itself, or the kept inputs that the message names. If it names none, the condition of
+    the rule may be about any kept input of the resource or, if that does not change, of the others that the
+    rule reads, and about the objects of those. Nothing stays if another change explains that the violation
+    has vanished: the property that the message names has another value, or another resource that the rule
+    reads is new, deleted or different.
+    """
+    step = stack.steps.get(verdict["urn"])
+    if not step or verdict["policy"] in OF_THE_PACK or verdict["level"] == UNKNOWN:
+        return []
+    text, own = _text(verdict), kept[verdict["urn"]]
+    if named := [place for place in own if not place[1] or names_input(text, place[1])]:
+        return named
+    if any(urn != verdict["urn"] for urn in reading.changed) or _has_other_value(text, step, own):
+        return []
+    is_same = step.old and step.new and not _is_other(step, stack)
+    return own or (reading.kept if is_same else [])
+
+
+def _kept_lines(urn: str, kept: Iterable[Place], stack: Stack) -> str:
+    """Return lines about what stays of the resource with this URN, or of others."""
+    lines: list[str] = []
+    inputs: list[str] = []
+    for owner, path in sorted({*kept}):
+        if step := stack.step_of(owner):
+            of_other = "" if owner == urn else f" of {title(step.resource)}"
+            if path:
+                inputs.append(f"{path}{of_other}")
+            else:
+                lines.append(one_line(f"The object{of_other or ' itself'} {find_left_object(step, stack)}"))
+    return "\n".join([*lines, KEPT.format(list_all(inputs))] if inputs else lines)
+
+
+def _has_other_value(text: str, step: Step, kept: Iterable[Place]) -> bool:
+    """Return True if a property differs with which a line of a message begins, apart from kept inputs."""
     if not step.old or not step.new:
         return False
+    old, new = _without_kept(step.old.values, kept), _without_kept(step.new.values, kept)
     paths = [match[0] for line in text.splitlines() if (match := PROPERTY.match(line))]
-    return any(_differs_at(step.old.values, step.new.values, path) for path in paths)
+    return any(_differs_at(old, new, path) for path in paths)
+
+
+def _without_kept(values: Json, kept: Iterable[Place]) -> Json:
+    """Return the inputs of a resource without those that it keeps or may keep."""
+    for _, path in kept:
+        values = _without(values, tuple(path.split(".")))
+    return values
 
 
 def _differs_at(before: Any, after: Any, path: str) -> bool:
@@ -170,11 +235,6 @@ def _member(value: Any, key: str | int) -> Any:
     if is_list(value):
         return value[key] if isinstance(key, int) and key < len(value) else None
     return value.get(str(key)) if is_map(value) else None
-
-
-def _names_input(text: str, path: str) -> bool:
-    """Return True if a message has the last name in the path of an input as a word."""
-    return re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", text) is not None
 
 
 def _vanished(stack: Stack, base: EngineRun | None) -> Iterator[Row]:
@@ -303,21 +363,11 @@ def _judged_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
             yield step
 
 
-def _read_beside(verdict: Row, stack: Stack) -> Iterator[Step]:
-    """Yield the steps of the other resources whose types a rule on whole stacks reads."""
-    runs = [run for run in (stack.base, stack.head) if run]
-    groups = [group for run in runs for group in run.read_types.get(verdict["policy"], ())]
-    types = {kind for group in groups for kind in group}
-    for urn, step in stack.steps.items():
-        if urn != verdict["urn"] and step.resource.type in types:
-            yield step
-
-
-def _is_other(step: Step, stack: Stack) -> bool:
-    """Return True for a resource that is new, deleted or different, or at another provider."""
+def _is_other(step: Step, stack: Stack, kept: Iterable[Place] = ()) -> bool:
+    """Return True for a resource that is new, deleted, at another provider, or different but for `kept`."""
     if not step.old or not step.new:
         return True
-    old, new = (_judged(side.values, "") for side in (step.old, step.new))
+    old, new = (_judged(_without_kept(side.values, kept), "") for side in (step.old, step.new))
     return not is_equal(old, new) or stack.has_other_provider(step)
 
 
@@ -330,7 +380,8 @@ def _judged(values: Json, path: str) -> Any:
     steps = _steps(path)
     values = {name: value for name, value in values.items() if name != DEFAULTS}
     for apart in IRRELEVANT:
-        if steps[: len(apart)] != apart:
+        # A list of tags decides who is notified of a monitor, but an object only describes.
+        if steps[: len(apart)] != apart and not is_list(value_at(values, ".".join(map(str, apart)))):
             values = _without(values, apart)
     return _without_siblings(values, steps)
 
@@ -364,8 +415,7 @@ def _without(values: Json, keys: tuple[str | int, ...]) -> Json:
     inner = values[str(key)]
     others = {name: member for name, member in values.items() if name != key}
     if not rest:
-        # A list of tags decides who is notified of a monitor, but an object only describes.
-        return values if is_list(inner) else others
+        return others
     return others | {str(key): _without(inner, tuple(rest))} if is_map(inner) else values
 
 
@@ -415,19 +465,12 @@ def _finding(verdict: Row, stack: Stack, status: str) -> Finding:
 
 
 def find_broken(stack: Stack, base: EngineRun | None) -> dict[str, set[str]]:
-    """Return the policies that each deleted resource still breaks, without waivers, by its URN."""
+    """Return the policies that what stays of a resource may still break, without waivers, by its URN."""
     broken: dict[str, set[str]] = {}
-    for verdict, _ in find_kept(stack, base):
-        if _counts_as_fixed(verdict):
-            broken.setdefault(verdict["urn"], set()).add(verdict["policy"])
+    for verdict, kept in find_kept(stack, base):
+        for urn, _ in kept if _counts_as_fixed(verdict) else ():
+            broken.setdefault(urn, set()).add(verdict["policy"])
     return broken
-
-
-def _left_object(urn: str, stack: Stack) -> str:
-    """Return a line about the object of a replaced or deleted resource if it stays; else an empty string."""
-    step = stack.step_of(urn)
-    left = find_left_object(step, stack) if step else ""
-    return one_line(f"The object itself {left}") if left else ""
 
 
 def _message(verdict: Row, rule: Rule | None) -> str:

@@ -1,5 +1,6 @@
 """Physical names and other inputs that the program no longer sets, and that the resource keeps."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from review.model import Finding, list_all
 from review.plain_data import as_text, is_empty, is_list, is_map, value_at
 from review.stacks.engine_run import Step
+from review.stacks.object_kinds import Kind, kind_of
 from review.stacks.resources import Resource
 from review.stacks.stack import Stack
 from review.values.ignored_changes import IGNORED, is_ignored
@@ -66,6 +68,16 @@ EMPTIED = frozenset(
 """Types, and computed lists of objects that an empty list removes
 (hashicorp/terraform-provider-aws: SchemaConfigModeAttr, pull request 8187). Any other empty list of nested
 blocks counts as missing (https://developer.hashicorp.com/terraform/language/attr-as-blocks).
+"""
+
+IN_PLACE: Mapping[tuple[Kind, str], str] = {
+    (("aws", "s3", "Bucket"), "acl"): "grants",
+    (("aws", "s3", "Bucket"), "grants"): "acl",
+    (("aws", "s3", "BucketAcl"), "accessControlPolicy"): "acl",
+}
+"""Computed inputs by kind, and the input that takes the place of each: a program cannot set both, and a value
+of either one sets the whole ACL of the bucket (the SDK's documentation of Bucket: "Conflicts with";
+hashicorp/terraform-provider-aws, internal/service/s3/bucket_acl.go: ExactlyOneOf and CustomizeDiff).
 """
 
 
@@ -184,9 +196,12 @@ def maybe_kept_inputs(step: Step) -> list[str]:
 
 
 def _updated_sides(step: Step) -> tuple[Resource, Resource] | None:
-    """Return the resource in base and head if a Terraform provider keeps it, and may update it."""
+    """Return the resource in base and head if a Terraform provider keeps it, and may update it.
+
+    By an alias, its type may be another name of the same kind of object, such as BucketV2 for Bucket.
+    """
     old, new = step.old, step.new
-    if not old or not new or old.type != new.type or step.op not in ("same", "update"):
+    if not old or not new or step.op not in ("same", "update") or kind_of(old.type) != kind_of(new.type):
         return None
     return (old, new) if new.package in OF_TERRAFORM else None
 
@@ -217,38 +232,49 @@ def _is_missing(path: str, old: Resource, new: Resource) -> bool:
 
 
 def _is_removed(path: str, old: Resource, new: Resource) -> bool:
-    """Return True if only the base sets an input; inside an object, if that is still set."""
+    """Return True if only the base sets an input; inside an object, if that is still set.
+
+    An input with another one in its place counts as set.
+    """
     outer = path.rpartition(".")[0]
     is_inside = not outer or value_at(new.values, outer) is not None
-    return is_inside and not is_empty(value_at(old.values, path)) and _is_missing(path, old, new)
+    is_removed = is_inside and not is_empty(value_at(old.values, path)) and _is_missing(path, old, new)
+    return is_removed and is_empty(new.values.get(IN_PLACE.get((kind_of(new.type), path), "")))
+
+
+def names_input(message: str, path: str) -> bool:
+    """Return True if a message has the last name in the path of an input as a word."""
+    return re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", message) is not None
 
 
 def find_kept_inputs(
-    stack: Stack, kept: Iterable[tuple[Row, Sequence[str]]]
+    stack: Stack, kept: Iterable[tuple[Row, Sequence[tuple[str, str]]]]
 ) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource with such inputs, and a finding for each input.
 
-    `kept` has the violations that only seem to be fixed, each with the paths of the inputs that it may be
-    about. The finding blocks if there are some: this is the last report with them, since neither a later base
-    nor the state's inputs have the value.
+    `kept` has the violations that only seem to be fixed, each with the URNs and paths of the inputs that it
+    may be about. The finding blocks if there are some: this is the last report with them, since neither a
+    later base nor the state's inputs have the value.
     """
-    broken: dict[str, dict[str, set[str]]] = {}
-    for violation, paths in kept:
-        of_resource = broken.setdefault(violation["urn"], {})
-        for path in paths:
-            of_resource.setdefault(path, set()).add(violation["policy"])
+    broken: dict[tuple[str, str], set[str]] = {}
+    unsure: set[tuple[str, str]] = set()
+    for violation, inputs in kept:
+        for urn, path in inputs:
+            broken.setdefault((urn, path), set()).add(violation["policy"])
+            if urn != violation["urn"] or not names_input(violation["message"], path):
+                unsure.add((urn, path))
     for step in stack.steps.values():
-        of_resource, certain = broken.get(step.resource.urn, {}), kept_inputs(step)
+        urn, certain = step.resource.urn, kept_inputs(step)
         for path in (*certain, *maybe_kept_inputs(step)):
-            policies = sorted(of_resource.get(path, ()))
+            policies = sorted(broken.get((urn, path), ()))
             keeps, breaks = "may keep its value", "still break"
-            if path in certain and step.resource.package in WITH_UNKNOWN_DEFAULTS:
-                keeps, breaks = "keeps its value or gets the provider's default", "may still break"
-            elif path in certain:
-                keeps, breaks = "keeps its value", "still breaks"
+            if path in certain:
+                may_reset = step.resource.package in WITH_UNKNOWN_DEFAULTS
+                keeps = "keeps its value" + (" or gets the provider's default" if may_reset else "")
+                breaks = "may still break" if may_reset or (urn, path) in unsure else "still breaks"
             message = f"{path}: the program no longer sets it, so the existing resource {keeps}"
             message += f", and {breaks} {list_all(policies)}" if policies else ""
-            yield step.resource.urn, _kept(stack, step, path, message, blocks=bool(policies))
+            yield urn, _kept(stack, step, path, message, blocks=bool(policies))
 
 
 def _kept(stack: Stack, step: Step, path: str, message: str, *, blocks: bool) -> Finding:

@@ -58,7 +58,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
 
     The result is None for other changes, for a provider, which exists only in the state, and for a resource
     without data that is replaced or deleted because of another resource, unless its object stays. `broken`
-    has the policies that an object breaks which stays: this is the last report with them.
+    has the policies that an object may break which stays: this is the last report with them.
     """
     old = step.old or step.resource
     if may_be_replacement(step, stack):
@@ -84,7 +84,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
     dependents = _dependents(step, stack)
     lines.append(f"Depends on it: {list_first(dependents, FEW) or 'nothing'}")
     if left and (breaks or not (loss and retained)):  # The fate of the data says the same.
-        still = f" It still breaks {list_all(breaks)}." if breaks else ""
+        still = f" It may still break {list_all(breaks)}." if breaks else ""
         lines.append(f"Object: it {left}{still}")
     if loss:
         lines.append(f"Data: {_fate_of_data(step, old, loss, stack)}")

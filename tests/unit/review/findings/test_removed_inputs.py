@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from review.build import build
+from review.findings import policy_findings
 from review.findings.removed_inputs import (
     find_kept_inputs,
     find_removed_names,
     kept_inputs,
     maybe_kept_inputs,
 )
-from review.model import BASE_TO_HEAD, EXISTING, FIXED, WAIVED, Finding
+from review.model import BASE_TO_HEAD, EXISTING, FIXED, UNKNOWN, WAIVED, Finding
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from sandbox.providers.aws.package import Aws
@@ -142,6 +143,7 @@ GROUP, CLUSTER, DEPLOYMENT = (
     "aws:eks/cluster:Cluster",
     "kubernetes:apps/v1:Deployment",
 )
+ACL = "aws:s3/bucketAclV2:BucketAclV2"
 OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]}], "tags": {"team": "a"}}
 
 
@@ -172,6 +174,9 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         (DEPLOYMENT, {"spec": {"replicas": 2}}, {}, "update", []),
         ("aws:x:Unknown", {"a": 1}, {}, "update", []),
         ("aws:no-token", {"a": 1}, {}, "update", []),
+        (BUCKET, {"grants": [{"uri": "x"}]}, {"acl": "private"}, "update", []),
+        (BUCKET, {"acl": "public-read"}, {"grants": [{"uri": "x"}]}, "update", []),
+        (ACL, {"accessControlPolicy": {"owner": {"id": "x"}}}, {"acl": "private"}, "update", []),
     ],
     ids=[
         "removed",
@@ -192,6 +197,9 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         "Kubernetes",
         "unknown",
         "no token",
+        "grants in place",
+        "ACL in place",
+        "ACL in place of a policy",
     ],
 )
 def test_computed_inputs_are_kept_if_the_program_no_longer_sets_them(
@@ -200,16 +208,31 @@ def test_computed_inputs_are_kept_if_the_program_no_longer_sets_them(
     assert kept_inputs(Step(op, resource(kind, "it", old), resource(kind, "it", new))) == paths
 
 
+def test_an_input_is_kept_under_another_name_of_the_type() -> None:
+    old = resource(
+        "aws:s3/bucketV2:BucketV2", "it", {"acl": "public-read", "versioning": {"mfaDelete": True}}
+    )
+    for kind, kept, maybe_kept in ((BUCKET, ["acl"], ["versioning.mfaDelete"]), (ACL, [], [])):
+        step = Step("update", old, resource(kind, "it", {"versioning": {"enabled": True}}))
+        assert (kept_inputs(step), maybe_kept_inputs(step)) == (kept, maybe_kept)
+
+
 def test_a_kept_input_is_shown_and_blocks_with_a_violation() -> None:
     step = Step("update", resource(GROUP, "it", OPEN), resource(GROUP, "it", {}))
     [(_, shown)] = find_kept_inputs(stack(step), [])
     assert (shown.blocks, shown.level) == (False, "advisory")
-    violation = {"policy": "ssh-open", "urn": step.resource.urn}
-    [(_, finding)] = find_kept_inputs(stack(step), [(violation, ["ingress"])])
-    assert finding.blocks and finding.message == (
-        "ingress: the program no longer sets it, so the existing resource keeps its value, and still breaks "
-        "ssh-open"
-    )
+    urn = step.resource.urn
+    for of, message, breaks in (
+        (urn, "ingress[0] is open", "still breaks"),
+        (urn, "everybody may use it", "may still break"),
+        ("another", "ingress[0] is open", "may still break"),
+    ):
+        violation = {"policy": "ssh-open", "urn": of, "message": message}
+        [(_, finding)] = find_kept_inputs(stack(step), [(violation, [(urn, "ingress")])])
+        assert finding.blocks and finding.message == (
+            "ingress: the program no longer sets it, so the existing resource keeps its value, and "
+            f"{breaks} ssh-open"
+        )
 
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -264,8 +287,8 @@ def test_an_input_whose_default_is_unknown_may_be_reset() -> None:
         "provider's default"
     )
     assert (shown.message, shown.blocks) == (text, False)
-    violation = {"policy": "a-rule", "urn": step.resource.urn}
-    [(_, finding)] = find_kept_inputs(stack(step), [(violation, ["enabled"])])
+    violation = {"policy": "a-rule", "urn": step.resource.urn, "message": "enabled is True"}
+    [(_, finding)] = find_kept_inputs(stack(step), [(violation, [(step.resource.urn, "enabled")])])
     assert (finding.message, finding.blocks) == (f"{text}, and may still break a-rule", True)
 
 
@@ -284,6 +307,7 @@ def test_an_input_that_is_certainly_kept_is_not_one_that_may_be() -> None:
         ("metadataOptions.httpTokens is 'optional'", EXISTING),
         ("description is 'x'", FIXED),
         ("everybody may use it", EXISTING),
+        ("metadataOptions is {'httpTokens': 'optional', 'http…", EXISTING),
     ],
 )
 def test_a_violation_of_an_input_that_may_be_kept_is_not_fixed(
@@ -388,6 +412,124 @@ def test_a_violation_stays_if_an_input_of_a_resource_beside_it_is_kept(
     assert [(finding.policy, finding.name) for finding in report.findings if finding.blocks] == (
         [("value-no-longer-set", "group")] if status == EXISTING else []
     )
+
+
+CONTROLS = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+OWNED = {"rule": {"objectOwnership": "ObjectWriter"}}
+BEFORE, WITHOUT_ACL = ({"bucket": "it", **acl} for acl in ({"acl": "private"}, {}))
+
+KEPT = "value-no-longer-set"
+OTHERS: dict[
+    str, tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any], list[str], list[str]]
+] = {
+    "created": (None, OWNED, {}, [], []),
+    "deleted": (OWNED, None, {}, [], []),
+    "changed": (OWNED, {"rule": {"objectOwnership": "BucketOwnerEnforced"}}, {}, [], []),
+    "described": (OWNED, OWNED | {"description": "x"}, {}, [KEPT], [KEPT]),
+    "left": (OWNED, None, {"retainOnDelete": True}, [KEPT], ["deleted", KEPT]),
+}
+"""Inputs of another resource in base and head, fields of its state, and what blocks because of a violation if
+the named bucket drops its ACL, or a bucket beside it.
+"""
+
+
+@pytest.mark.parametrize("dropped", ["named", "beside"])
+@pytest.mark.parametrize("case", OTHERS)
+def test_another_resource_that_changes_explains_why_a_violation_vanishes(
+    tmp_path: Path, case: str, dropped: str
+) -> None:
+    before, after, state, *blocks = OTHERS[case]
+    expected = blocks[0] if dropped == "named" else blocks[1]
+    old, new = (resource(CONTROLS, "it", side, **state) if side else None for side in (before, after))
+    steps = [
+        Step(
+            "update",
+            resource(BUCKET, name, BEFORE),
+            resource(BUCKET, name, WITHOUT_ACL if name == dropped else BEFORE),
+        )
+        for name in ("named", "beside")
+    ]
+    reviewed = stack(*steps, Step("update" if old and new else "create" if new else "delete", old, new))
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.read_types["a-rule"] = {frozenset({BUCKET}), frozenset({CONTROLS})}
+    row = {"policy": "a-rule", "urn": steps[0].resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": "rule.objectOwnership is 'ObjectWriter'"})
+    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    [status] = [finding.status for finding in report.findings if finding.policy == "a-rule"]
+    assert status == (EXISTING if expected else FIXED)
+    blocking = [finding for finding in report.findings if finding.blocks]
+    assert sorted(finding.policy for finding in blocking) == expected
+    assert all("may still break a-rule" in finding.message for finding in blocking)
+
+
+def test_a_named_input_stays_whatever_else_changes(tmp_path: Path) -> None:
+    step = Step("update", resource(BUCKET, "it", BEFORE), resource(BUCKET, "it", WITHOUT_ACL))
+    reviewed = stack(step, Step("create", None, resource(BUCKET, "another", BEFORE)))
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.read_types["a-rule"] = {frozenset({BUCKET})}
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": "acl is 'private'"})
+    [(_, kept)] = policy_findings.find_kept(reviewed, reviewed.base)
+    assert kept == [(step.resource.urn, "acl")]
+
+
+def test_what_stays_of_another_resource_is_named(tmp_path: Path) -> None:
+    named, controls = resource(BUCKET, "a", WITHOUT_ACL), resource(CONTROLS, "b", OWNED, retainOnDelete=True)
+    beside = Step("update", resource(BUCKET, "c", BEFORE), resource(BUCKET, "c", WITHOUT_ACL))
+    reviewed = stack(Step("same", named, named), Step("delete", controls, None), beside)
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.read_types["a-rule"] = {frozenset({BUCKET, CONTROLS})}
+    row = {"policy": "a-rule", "urn": named.urn, "level": "mandatory", "severity": "", "message": "open"}
+    reviewed.base.phase.violations.append(row)
+    [finding] = policy_findings.find(reviewed, reviewed.base)
+    assert finding.message == (
+        "open\nThe object of b (aws:s3:BucketOwnershipControls) stays, because Pulumi only forgets it "
+        "(retainOnDelete).\nThe program no longer sets acl of c (aws:s3:Bucket): see value-no-longer-set."
+    )
+
+
+def test_no_kept_input_stands_for_a_crash(tmp_path: Path) -> None:
+    step = Step("update", resource(BUCKET, "it", BEFORE), resource(BUCKET, "it", WITHOUT_ACL))
+    reviewed = stack(step)
+    reviewed.base = EngineRun(tmp_path)
+    row = {"policy": "policy-rule-crashed", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": "acl: KeyError"})
+    assert list(policy_findings.find_kept(reviewed, reviewed.base)) == []
+
+
+def test_a_violation_that_is_unknown_in_the_head_is_not_fixed(tmp_path: Path) -> None:
+    it = resource(BUCKET, "it", BEFORE)
+    reviewed = stack(Step("same", it, it))
+    reviewed.base = EngineRun(tmp_path)
+    row = {"policy": "a-rule", "urn": it.urn, "severity": ""}
+    reviewed.base.phase.violations.append({**row, "level": "mandatory", "message": "policy is open"})
+    assert reviewed.head
+    reviewed.head.phase.violations.append({**row, "level": UNKNOWN, "message": "policy is unknown"})
+    assert [item.verdict for item in policy_findings.find(reviewed, reviewed.base)] == [UNKNOWN]
+
+
+def test_inputs_are_compared_once_for_many_violations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[Step] = []
+    for i in range(9):
+        same = resource(BUCKET, f"same {i}", BEFORE)
+        old, new = (resource(BUCKET, f"other {i}", inputs) for inputs in (BEFORE, WITHOUT_ACL))
+        steps += [Step("same", same, same), Step("update", old, new)]
+    reviewed = stack(*steps)
+    reviewed.base = EngineRun(tmp_path)
+    reviewed.base.read_types["a-rule"] = {frozenset({BUCKET})}
+    row = {"policy": "a-rule", "level": "mandatory", "severity": "", "message": "open"}
+    reviewed.base.phase.violations += [{**row, "urn": step.resource.urn} for step in steps]
+    compared: list[Step] = []
+
+    def compare(step: Step) -> list[str]:
+        compared.append(step)
+        return []
+
+    monkeypatch.setattr(policy_findings, "maybe_kept_inputs", compare)
+    assert len(list(policy_findings.find_kept(reviewed, reviewed.base))) == len(steps)
+    assert len(compared) == len(steps)
 
 
 @pytest.mark.parametrize(

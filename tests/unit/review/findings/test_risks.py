@@ -244,7 +244,7 @@ def test_an_object_that_stays_and_breaks_a_policy_blocks() -> None:
         and risk.message.splitlines()[-1]
         == (
             "Object: it stays as it is, because the provider only forgets resources of this type. "
-            "It still breaks security-group-ssh-open-to-world."
+            "It may still break security-group-ssh-open-to-world."
         )
     )
     gone = Step("delete", resource(VPC, "it"), None)
