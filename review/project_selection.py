@@ -17,10 +17,13 @@ MOST_STACKS = 20
 """Largest number of stacks in one review, since each has five processes of its own."""
 
 STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
-"""Pattern of the names of stacks and of folders of projects. Pulumi allows these characters in the name of a
-stack (pulumi/pulumi, ValidateStackName), and dots. Excluded are names that a command would read as an option,
-and dots, since the commands of operations take Pulumi.dev.old.yaml for a file of the stack dev.
+"""Pattern of the names of stacks. Pulumi allows these characters and dots (pulumi/pulumi, ValidateStackName).
+Excluded are names that a command would read as an option, and dots, since the commands of operations take
+Pulumi.dev.old.yaml for a file of the stack dev.
 """
+
+FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Pattern of the names of folders of projects, such as `infra.v2`."""
 
 LIMITS = ("aws:allowedAccountIds", "aws:config:allowedAccountIds")
 """Names of the setting of a stack that limits the provider of AWS to accounts. The engine takes both
@@ -124,8 +127,10 @@ def order(stack: str) -> tuple[int, str]:
 def _require_valid(names: Iterable[str]) -> None:
     """Raise CommandError for a name of a stack that a command could misread."""
     for name in names:
-        if not all(map(STACK_NAME.fullmatch, name.split("/"))):
+        *folders, label = name.split("/")
+        if not STACK_NAME.fullmatch(label) or not all(map(FOLDER_NAME.fullmatch, folders)):
             raise CommandError(
                 f"the stack {name!r} cannot be reviewed. Its name and its folder may have at most 100 "
-                "characters: letters, digits, `_` and `-`, and no `-` at the start."
+                "characters: letters, digits, `_` and `-`, and no `-` at the start. The folder may have "
+                "dots, but not at the start."
             )

@@ -1,6 +1,7 @@
 """Tests of the stacks that a review evaluates."""
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_a_stack_whose_name_a_command_could_misread_is_refused(name: str, tmp_pa
     tree = write(tmp_path / "tree", {"Pulumi.yaml": "name: main\n", f"Pulumi.{name}.yaml": ""})
     with pytest.raises(CommandError, match="cannot be reviewed"):
         select_stacks((tree, tree))
+    shutil.rmtree(tree)
+
+
+@each_row(
+    ("folder", "name", "is_valid"),
+    [("infra.v2", "dev", True), ("infra.v2", "a.b", False), ("-x", "dev", False)],
+)
+def test_only_the_folder_of_a_project_may_have_a_dot(
+    folder: str, name: str, is_valid: bool, tmp_path: Path
+) -> None:
+    files = {f"{folder}/Pulumi.yaml": "name: main\n", f"{folder}/Pulumi.{name}.yaml": ""}
+    tree = write(tmp_path / "tree", files)
+    with nullcontext() if is_valid else pytest.raises(CommandError, match="cannot be reviewed"):
+        assert [*select_stacks((tree, tree))] == [f"{folder}/{name}"]
     shutil.rmtree(tree)
 
 
