@@ -74,6 +74,14 @@ NULLS = "null, perhaps from an output that a deployment knows"
 UNSEEN_REPLACEMENT = "options with which another change may replace the resource, and no report shows it"
 """Description of options that replace a resource when something changes that a review cannot predict."""
 
+UNASKED = (
+    "unknown settings, with which the engine does not ask this provider: its look-ups, and whether its "
+    "resources are replaced, are not in the report"
+)
+"""Description of unknown settings of a provider (pulumi/pulumi, pkg/resource/plugin/provider_plugin.go:
+Configure, and each method that returns if `!pcfg.known`).
+"""
+
 KUBERNETES = "kubernetes"
 """Package whose provider deletes an object before it creates one of the same name (pulumi-kubernetes,
 provider/pkg/provider/provider.go: Diff), so an unseen replacement takes over no object.
@@ -121,7 +129,7 @@ def find_unknown(stack: Stack) -> Iterator[tuple[str, Finding]]:
     """Yield the URN of each resource of the head with such a value, and a finding.
 
     Neither the policies nor a reader can judge such a value, so it blocks. A value that is unknown in the
-    base, too, blocks only if a policy has to judge it.
+    base, too, blocks only if a policy has to judge it, or if it is a setting of a provider.
     """
     if not stack.predicted or not stack.head:
         return
@@ -331,6 +339,8 @@ def find_component_outputs(stack: Stack) -> Iterator[tuple[str, Finding]]:
 def _hidden(step: Step, stack: Stack, unknown: list[str], files: list[str], *, overwritten: bool) -> str:
     """Describe the values that the program hides; empty if it hides none."""
     resource = step.resource
+    if settings := _unknown_settings(resource):
+        return f"{UNASKED}: {list_all(settings)}"
     if unknown:
         return (
             "unknown, though the review's providers know all but undescribed booleans and maps: "
@@ -534,6 +544,12 @@ def _is_new_read(step: Step, stack: Stack) -> bool:
         return False
     same = old and is_equal([old.state.get("id"), old.values], [new.state.get("id"), new.values])
     return not same or stack.has_other_provider(step)
+
+
+def _unknown_settings(resource: Resource) -> list[str]:
+    """Return the paths of a provider's settings that are unknown."""
+    is_provider = resource.type.startswith(PROVIDERS)
+    return [path for path in _unknown_paths(resource) if is_provider and top_name(path) in resource.inputs]
 
 
 def _unknown_paths(resource: Resource) -> list[str]:

@@ -33,7 +33,7 @@ from sandbox.engine.monitor_messages import NOT_OF_PYTHON, parts, reason_to_refu
 from sandbox.engine.replay.recorded_calls import Failure, Outcome, RecordedCalls
 from sandbox.progress import ROOT_TYPE
 from sandbox.providers.target import DEFAULTS
-from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
+from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE, UNKNOWNS
 from sandbox.wire.values import decode, decode_inputs, plain, secrets_of
 
 MESSAGE_BYTES = 400 * 2**20
@@ -236,6 +236,14 @@ LOOKUPS: dict[str, Any] = {
 }
 """Calls that look something up, with the messages of their answers."""
 
+NOT_ASKED = (
+    "the engine asks no provider, since a setting of the provider, or the ID of a resource in depends_on, is "
+    "unknown"
+)
+"""Error of a look-up. The program may take the empty answer for a known one without members (pulumi/pulumi,
+pkg/resource/plugin/provider_plugin.go: Invoke and Call, `if !pcfg.known`).
+"""
+
 ENDED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 """Status of calls that the engine has not answered when an operation ends, such as after another failure.
 They are refused if the program completes.
@@ -333,6 +341,8 @@ class MonitorProxy(CallHandler):
         """URNs of the registered resources that have aliases, or ancestors that have some."""
         self._alias_parents: dict[str, str] = {}
         """Requests that name a parent in an alias without having it as an ancestor, by its URN."""
+        self._unknown_providers: set[str] = set()
+        """URNs of the providers that have unknown settings."""
         self._with_outputs: set[str] = set()  # URNs
         self._has_stack = False
         self.is_completed = False
@@ -387,8 +397,13 @@ class MonitorProxy(CallHandler):
                 self._calls.add(name, message, failure)
             return failure
         if name in LOOKUPS:
-            for failure in LOOKUPS[name].FromString(answer).failures:
+            response = LOOKUPS[name].FromString(answer)
+            for failure in response.failures:
                 self._record_lookup(message, failure.reason)
+            with self._lock:
+                is_unasked = message.provider.rpartition("::")[0] in self._unknown_providers
+            if is_unasked or getattr(response, "unknown", False):
+                self._record_lookup(message, NOT_ASKED)
         if name == "RegisterResource":
             urn = resource_pb2.RegisterResourceResponse.FromString(answer).urn
             if reason := self._note_resource(message, urn):
@@ -408,6 +423,8 @@ class MonitorProxy(CallHandler):
         with self._lock:
             self._registered[urn] = self._inherited(message) | _inheritable(message)
             self._parents[urn] = message.parent
+            if message.type.startswith(PROVIDER_TYPE) and _has_unknown(message.object):
+                self._unknown_providers.add(urn)
             if not message.custom and not message.remote:
                 self._components.add(urn)
                 self._record_declared(
@@ -705,6 +722,12 @@ def _output_dependencies(message: Message) -> Iterator[str]:
         yield from (item.string_value for item in message.fields[DEPENDENCIES].list_value.values)
     for part in parts(message):
         yield from _output_dependencies(part)
+
+
+def _has_unknown(values: Struct) -> bool:
+    """Return True if a value is unknown, also in a secret."""
+    text = str(values)
+    return any(unknown in text for unknown in UNKNOWNS)
 
 
 def _has_foreign_value(message: Message, *, has_outputs: bool) -> bool:

@@ -11,6 +11,8 @@ import pytest
 
 from review.findings.unknown_values import (
     BUILT_IN,
+    MAKE_KNOWN,
+    UNASKED,
     find_component_outputs,
     find_copied_secrets,
     find_hidden_literals,
@@ -112,6 +114,17 @@ def test_a_value_blocks_unless_it_is_unknown_in_a_preview_of_the_base_too(
     [(_, finding)] = find_unknown(reviewed)
     assert (finding.blocks, finding.level) == (blocks, "mandatory" if blocks else "advisory")
     assert (finding.message == "unknown, as in the base: spec.containers[0].image") == (not blocks)
+
+
+def test_an_unknown_setting_of_a_provider_blocks_although_the_base_has_it() -> None:
+    """The engine asks neither for look-ups nor for replacements then."""
+    audit = resource(f"{PROVIDERS}aws", "audit", {"region": "x", "maxRetries": sentinels.UNKNOWN})
+    reviewed = stack(step := Step("same", audit, audit))
+    reviewed.predicted = True
+    reviewed.control = EngineRun(Path(), {audit.urn: step})
+    [(_, finding)] = find_unknown(reviewed)
+    assert finding.blocks and finding.message == f"{UNASKED}: maxRetries"
+    assert finding.remediation.startswith(MAKE_KNOWN)
 
 
 def test_a_file_that_only_a_plugin_reads_blocks_in_every_review() -> None:

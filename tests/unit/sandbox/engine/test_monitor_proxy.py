@@ -29,7 +29,7 @@ from sandbox.engine.monitor_messages import NO_CALLBACKS, NO_DEBUGGER, NO_PARAME
 from sandbox.engine.monitor_proxy import MonitorProxy
 from sandbox.engine.program_main import CHANNEL_OPTIONS
 from sandbox.engine.replay.recorded_calls import Failure, RecordedCalls, comparable, identify
-from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE
+from sandbox.wire.sentinels import ASSETS, OUTPUT, RESOURCE, SECRET, SIGNATURE, UNKNOWN
 
 CALLBACK = callback_pb2.Callback(target="127.0.0.1:1", token="a")
 COMPONENT: dict[str, Any] = {"type": "pipe:index:Api", "name": "api"}
@@ -72,7 +72,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.calls.append("Invoke")
         self._abort_if_unknown(request.tok, context)
         failures = [provider_pb2.CheckFailure(reason="a fault")] if "faulty" in request.tok else []
-        return resource_pb2.ResourceInvokeResponse(failures=failures)
+        return resource_pb2.ResourceInvokeResponse(failures=failures, unknown=bool(request.dependsOn))
 
     def RegisterStackTransform(self, request: Any, context: Any) -> Empty:
         self.calls.append("RegisterStackTransform")
@@ -807,6 +807,29 @@ def test_a_failed_look_up_is_recorded(context: Context, tmp_path: Path) -> None:
     assert refused == {"lookup": "aws:index:unknown", "args": {"a": 1}, "error": "no such thing"}
     assert (faulty["lookup"], faulty["error"]) == ("aws:index:faulty", "a fault")
     assert call["lookup"] == "aws:index/it:call"
+    assert proxy.error == ""
+
+
+@pytest.mark.parametrize("value", [UNKNOWN, {SIGNATURE: SECRET, "value": UNKNOWN}])
+def test_a_look_up_that_no_provider_answers_is_recorded(value: Any, context: Context, tmp_path: Path) -> None:
+    client, proxy, _ = context
+    goal = {"type": "pulumi:providers:aws", "custom": True}
+    register(client, goal | {"name": "known"}, object=struct(maxRetries="3"))
+    register(client, goal | {"name": "audit"}, object=struct(maxRetries=value))
+    register(client, BUCKET, object=struct(size=UNKNOWN), provider="urn:audit::1")
+
+    def invoke(token: str, **fields: Any) -> None:
+        client.Invoke(resource_pb2.ResourceInvokeRequest(tok=token, **fields))
+
+    invoke("aws:index:known", provider="urn:known::1")
+    assert rows(tmp_path) == []
+    invoke("aws:index:audit", provider="urn:audit::1", args=struct(a=1))
+    invoke("aws:index:after", dependsOn=["urn:files"])
+    error = monitor_proxy.NOT_ASKED
+    assert rows(tmp_path) == [
+        {"lookup": "aws:index:audit", "args": {"a": 1}, "error": error},
+        {"lookup": "aws:index:after", "args": {}, "error": error},
+    ]
     assert proxy.error == ""
 
 
