@@ -22,11 +22,15 @@ KEEPING_INPUTS = (
 STAYING = frozenset(
     {
         "aws:account/primaryContact:PrimaryContact",
+        "aws:amp/workspaceConfiguration:WorkspaceConfiguration",
         "aws:backup/globalSettings:GlobalSettings",
         "aws:bedrock/agentcoreTokenVaultCmk:AgentcoreTokenVaultCmk",
         "aws:bedrock/useCaseForModelAccess:UseCaseForModelAccess",
         "aws:cloudfront/keyvaluestoreKeysExclusive:KeyvaluestoreKeysExclusive",
         "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy",
+        "aws:cognito/managedUserPoolClient:ManagedUserPoolClient",
+        "aws:datazone/userProfile:UserProfile",
+        "aws:detective/organizationConfiguration:OrganizationConfiguration",
         "aws:devopsguru/serviceIntegration:ServiceIntegration",
         "aws:directconnect/connectionConfirmation:ConnectionConfirmation",
         "aws:directconnect/hostedPrivateVirtualInterfaceAccepter:HostedPrivateVirtualInterfaceAccepter",
@@ -60,6 +64,7 @@ STAYING = frozenset(
         "aws:iot/loggingOptions:LoggingOptions",
         "aws:kinesis/accountSettings:AccountSettings",
         "aws:lightsail/containerServiceDeploymentVersion:ContainerServiceDeploymentVersion",
+        "aws:macie2/organizationConfiguration:OrganizationConfiguration",
         "aws:mq/configuration:Configuration",
         "aws:networkmanager/coreNetworkPolicyAttachment:CoreNetworkPolicyAttachment",
         "aws:quicksight/accountSettings:AccountSettings",
@@ -80,6 +85,7 @@ STAYING = frozenset(
         "aws:storagegateway/cache:Cache",
         "aws:storagegateway/uploadBuffer:UploadBuffer",
         "aws:storagegateway/workingStorage:WorkingStorage",
+        "aws:vpc/endpointPrivateDns:EndpointPrivateDns",
         "aws:vpc/endpointServicePrivateDnsVerification:EndpointServicePrivateDnsVerification",
         "aws:xray/encryptionConfig:EncryptionConfig",
         "aws:xray/indexingRule:IndexingRule",
@@ -93,9 +99,10 @@ STAYING = frozenset(
 )
 """Types whose deletion only removes them from the state: the SDKs' documentation says so in words such as
 "only remove the resource from state". For a default security group, its rules stay, and for a type whose name
-ends in "Exclusive", what it has attached. The documentation does not tell so for some types with NoopContext
-or a warning as their deletion (hashicorp/terraform-provider-aws, such as internal/service/ec2/
-vpc_default_security_group.go and internal/service/directconnect/hosted_public_virtual_interface_accepter.go).
+ends in "Exclusive", what it has attached. The documentation does not tell so for some types with NoopContext,
+WithNoOpDelete or a warning as their deletion (hashicorp/terraform-provider-aws, such as internal/service/ec2/
+vpc_default_security_group.go, internal/service/macie2/organization_configuration.go and internal/service/
+directconnect/hosted_public_virtual_interface_accepter.go).
 """
 
 STAYING_OF_CLOUDFLARE = frozenset(

@@ -99,6 +99,14 @@ def test_settings_of_cloudflare_without_a_deletion_stay() -> None:
     assert reason("other:index/zoneSetting:ZoneSetting", {}) == ""
 
 
+def test_settings_without_a_deletion_stay_though_no_documentation_says_so() -> None:
+    for token in (
+        "macie2/organizationConfiguration:OrganizationConfiguration",
+        "datazone/userProfile:UserProfile",
+    ):
+        assert "only forgets" in reason(f"aws:{token}", {})
+
+
 def test_finalizers_and_orphans_stay_in_the_cluster() -> None:
     orphan = {"annotations": {"pulumi.com/deletionPropagationPolicy": "Orphan"}}
     assert "such as its pods" in reason(JOB, {"metadata": orphan})
