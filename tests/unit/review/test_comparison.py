@@ -19,6 +19,7 @@ from review.comparison import Merge, Options, compare
 from review.jail import isolation, snapshot, supervisor
 from review.status import Status
 from sandbox.errors import CommandError
+from sandbox.progress import Progress
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 
@@ -189,10 +190,15 @@ def test_the_time_limit_does_not_interrupt_the_removal_of_temporary_files(
         time.sleep(1)
         rmtree(path, *arguments, **options)
 
+    def find(_progress: Progress) -> Path:
+        return Path("pulumi")
+
+    def copy_nothing(_tree: Path, _to: Path, _parts: object) -> None: ...
+
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(supervisor, "REPEAT_SECONDS", 0.2)
-    monkeypatch.setattr(comparison.pulumi_cli, "find", lambda _progress: Path("pulumi"))
-    monkeypatch.setattr(snapshot, "copy_code", lambda *_: None)
+    monkeypatch.setattr(comparison.pulumi_cli, "find", find)
+    monkeypatch.setattr(snapshot, "copy_code", copy_nothing)
     monkeypatch.setattr(snapshot, "copy_tracked", copy_slowly)
     monkeypatch.setattr(shutil, "rmtree", remove_slowly)
     arguments = ["HEAD", "--tree", str(trusted), "--repository", str(trusted), "--no-isolation"]
