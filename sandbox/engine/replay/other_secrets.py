@@ -41,12 +41,21 @@ class OtherSecrets(Exchange):
     """Other values in place of the random ones of secret settings; equal values stay equal."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._others = {text: differing_text(text, HEX) for text in {*secrets} if RANDOM.fullmatch(text)}
+        self._set({text: differing_text(text, HEX) for text in {*secrets} if RANDOM.fullmatch(text)})
+
+    def _set(self, others: dict[str, str]) -> None:
+        self._others = others
         self._forms = [
             pair
-            for former, other in self._others.items()
+            for former, other in others.items()
             for pair in zip(_forms(former), _forms(other), strict=True)
         ]
+
+    def reversed(self) -> "OtherSecrets":
+        """Return the exchange of the other values for the former ones, which a report masks."""
+        exchange = OtherSecrets(())
+        exchange._set({other: former for former, other in self._others.items()})
+        return exchange
 
     def __bool__(self) -> bool:
         return bool(self._others)

@@ -262,25 +262,26 @@ class ReplayProxy(CallHandler):
             errors = [] if self._differences else self._errors or [error or NO_END]
         for text in errors:
             self._note("", "", FAILS, _last_line(text))
-        kind = OF_SECRETS if self._secrets else UNDECIDED
-        rows = [{kind: name, "urn": urn, "reason": text} for urn, name, text in sorted(self._differences)]
+        rows = [self._row(name, urn, text) for urn, name, text in sorted(self._differences)]
         hashes = [
-            {
-                kind: name_of(urn),
-                "urn": urn,
-                "reason": CHANGES.format(show_path(path), when=self._when),
-                "hash": [*path],
-                "hashes": texts,
-            }
+            self._row(name_of(urn), urn, CHANGES.format(show_path(path), when=self._when))
+            | {"hash": [*path], "hashes": texts}
             for (urn, path), texts in sorted(self._hashes.items(), key=str)
         ]
         if len(rows) > REFUSALS:
             rest = MORE.format(len(rows) - REFUSALS, when=self._when)
-            rows = [*rows[:REFUSALS], {kind: "", "urn": "", "reason": rest}]
+            rows = [*rows[:REFUSALS], self._row("", "", rest)]
         masked = [
             {MASKED: urn, "key": key, "hashes": texts} for (urn, key), texts in sorted(self._masked.items())
         ]
         return [*rows, *hashes, *masked]
+
+    def _row(self, name: str, urn: str, reason: str) -> dict[str, Any]:
+        """Return the row of a difference, with the secrets of the first run, which alone a report masks."""
+        if not self._secrets:
+            return {UNDECIDED: name, "urn": urn, "reason": reason}
+        apply = self._secrets.reversed().apply
+        return {OF_SECRETS: apply(name), "urn": apply(urn), "reason": apply(reason)}
 
     @cached_property
     def _echoes(self) -> Echoes:

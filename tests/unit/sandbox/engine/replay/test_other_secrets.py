@@ -9,7 +9,7 @@ from urllib.parse import quote
 import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import language_pb2, resource_pb2
+from pulumi.runtime.proto import engine_pb2, language_pb2, resource_pb2
 
 from sandbox.engine.call_relay import CallCounts
 from sandbox.engine.http2_calls import END
@@ -149,6 +149,24 @@ def test_the_answers_of_the_run_have_its_own_secrets_and_no_other_values() -> No
     response = resource_pb2.RegisterResourceResponse.FromString(answer)
     assert plain_value(response.object) == {"tags": {"a": run.other, "b": UNKNOWN}}
     assert response.id == "q-1"
+
+
+@pytest.mark.parametrize("form", [str, str.upper, in_base64])
+def test_a_difference_names_the_secret_of_the_first_run(form: Callable[[str], str]) -> None:
+    """The report masks only those."""
+    run = Run(lambda secret: secret)
+    message = f"ValueError: {form(run.other)} begins with a digit"
+    error = engine_pb2.LogRequest(severity=engine_pb2.ERROR, message=message)
+    run.proxy.outcome("/pulumirpc.Engine/Log", "Log", error.SerializeToString())
+    [row] = run.proxy.rows("the program failed", ())
+    assert row["reason"].endswith(f": ValueError: {form(FORMER)} begins with a digit")
+    run = Run(lambda secret: secret)
+    new = run.request(run.other)
+    new.name = f"q.{form(run.other)}"
+    run.send("RegisterResource", new)
+    row, *_ = (row for row in run.rows() if row["urn"])
+    assert row["computed"] == f"q.{form(FORMER)}"
+    assert row["urn"].endswith(f"::q.{form(FORMER)}")
 
 
 def test_each_digit_of_a_random_value_changes_and_other_values_stay() -> None:
