@@ -33,14 +33,6 @@ helper/schema/schema.go, finalizeDiff: "a computed value with an old value set a
 other providers are made with terraform-plugin-framework, which sends it.
 """
 
-WITH_UNKNOWN_DEFAULTS = OF_TERRAFORM - WITHOUT_EMPTY_TEXTS
-"""Packages whose provider may set a default for a missing computed input. In terraform-plugin-framework, an
-attribute with a default has to be computed, and the default is planned instead of the state's value
-(hashicorp/terraform-plugin-framework, internal/fwserver/server_planresourcechange.go). Neither the SDK nor a
-schema has these defaults. An example is `enabled` of a ZeroTrustGatewayPolicy, with the default false
-(cloudflare/terraform-provider-cloudflare, internal/services/zero_trust_gateway_policy/schema.go).
-"""
-
 KEPT_INSIDE: Mapping[str, Sequence[str]] = {
     "aws:eks/cluster:Cluster": (
         "accessConfig.authenticationMode",
@@ -155,11 +147,16 @@ def generated_names(resource: Resource) -> set[str]:
 def kept_inputs(step: Step) -> list[str]:
     """Return the paths of inputs that the program no longer sets, although the existing resource keeps them.
 
-    In some packages, the resource may get a default instead (WITH_UNKNOWN_DEFAULTS). If an input is both
-    optional and computed, Terraform takes the value of the state for a missing one (hashicorp/terraform,
-    internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a SecurityGroup without
-    `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the same as a missing one
-    for most lists of objects, such as a bucket's `grants`, and so is an empty text.
+    If an input is both optional and computed, Terraform takes the value of the state for a missing one
+    (hashicorp/terraform, internal/plans/objchange/objchange.go: proposedNewAttributes). For example, a
+    SecurityGroup without `ingress` keeps its rules, and only `ingress=[]` removes them. An empty list is the
+    same as a missing one for most lists of objects, such as a bucket's `grants`, and so is an empty text.
+
+    The resource gets the provider's default instead, if there is one. In terraform-plugin-framework, an
+    attribute with a default has to be computed (hashicorp/terraform-plugin-framework,
+    internal/fwserver/server_planresourcechange.go), and the SDK does not tell which types are made with it.
+    An example is `enabled` of a ZeroTrustGatewayPolicy, with the default false
+    (cloudflare/terraform-provider-cloudflare, internal/services/zero_trust_gateway_policy/schema.go).
     """
     sides = _updated_sides(step)
     if not sides:
@@ -257,23 +254,17 @@ def find_kept_inputs(
     later base nor the state's inputs have the value.
     """
     broken: dict[tuple[str, str], set[str]] = {}
-    unsure: set[tuple[str, str]] = set()
     for violation, inputs in kept:
-        for urn, path in inputs:
-            broken.setdefault((urn, path), set()).add(violation["policy"])
-            if urn != violation["urn"] or not names_input(violation["message"], path):
-                unsure.add((urn, path))
+        for entry in inputs:
+            broken.setdefault(entry, set()).add(violation["policy"])
     for step in stack.steps.values():
         urn, certain = step.resource.urn, kept_inputs(step)
         for path in (*certain, *maybe_kept_inputs(step)):
             policies = sorted(broken.get((urn, path), ()))
-            keeps, breaks = "may keep its value", "still break"
-            if path in certain:
-                may_reset = step.resource.package in WITH_UNKNOWN_DEFAULTS
-                keeps = "keeps its value" + (" or gets the provider's default" if may_reset else "")
-                breaks = "may still break" if may_reset or (urn, path) in unsure else "still breaks"
-            message = f"{path}: the program no longer sets it, so the existing resource {keeps}"
-            message += f", and {breaks} {list_all(policies)}" if policies else ""
+            keeps = "keeps its value or gets" if path in certain else "may keep its value or get"
+            message = f"{path}: the program no longer sets it, so the existing resource {keeps} the "
+            message += "provider's default"
+            message += f", and may still break {list_all(policies)}" if policies else ""
             yield urn, _kept(stack, step, path, message, blocks=bool(policies))
 
 
