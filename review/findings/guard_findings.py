@@ -13,7 +13,7 @@ from typing import Any
 from policies.engine.waivers import Entry, Waiver, Waivers, load
 from review import guard, model
 from review.guard import Pack, Packs
-from review.model import EXISTING, SECTIONS, Finding, list_all, title
+from review.model import EXISTING, SECTIONS, Finding, list_all, quote_name, title
 from review.plain_data import is_map
 from review.policy_rules import POLICY_RULES
 from review.programs.file_states import read_states
@@ -416,13 +416,16 @@ def apply_approval(finding: Finding, owner: str) -> Finding:
     return replace(finding, waiver=f"approved by {owner}", verdict=model.WAIVED, blocks=False)
 
 
-def weakened(stack: str, name: str, message: str) -> Finding:
-    """Return a finding about a rule or a file, which blocks until an owner approves it."""
+def weakened(stack: str, name: str, message: str, shown: str = "") -> Finding:
+    """Return a finding about a rule or a file, which blocks until an owner approves it.
+
+    The sentence begins with the name, in quotation marks if it needs some, or with the text to be shown.
+    """
     return Finding(
         stacks=[stack],
         policy=WEAKENED,
         name=name,
-        message=one_line(f"{name}: {message}"),
+        message=one_line(f"{shown or quote_name(name)}: {message}"),
         level="mandatory",
         blocks=True,
     )

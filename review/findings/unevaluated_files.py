@@ -1,5 +1,6 @@
 """Findings about parts of project files that a deployment reads and the review does not evaluate."""
 
+import codecs
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import yaml
 from review.findings.guard_findings import weakened
 from review.guard import PACK
 from review.jail.regular_files import link_target
-from review.model import Finding
+from review.model import Finding, quote_name
 from review.programs.encodings import (
     IGNORABLE,
     INDENTED_FORM_FEED,
@@ -23,6 +24,8 @@ from review.programs.encodings import (
     find_line,
     find_names,
     find_unseen,
+    find_unseen_in_module,
+    find_unseen_in_script,
     is_text,
     is_utf8,
 )
@@ -113,13 +116,24 @@ FAULTS = {
 string, too.
 """
 
+TOO_DEEP = "whose names, or those of its base, no review can read", "write shorter expressions"
+"""The fault of a module with code in so many levels that Python may parse it only where it runs it."""
+
+WITH_UNSEEN = "which has an invisible character {}", "write it as an escape, or remove it"
+"""The fault of a text with an invisible character, and its remedy."""
+
 NEW_FAULTS: dict[Callable[[bytes], Mapping[str, str]], tuple[str, str]] = {
-    find_unseen: ("which has an invisible character {}", "write it as an escape, or remove it"),
+    find_unseen: WITH_UNSEEN,
+    find_unseen_in_module: WITH_UNSEEN,
+    find_unseen_in_script: WITH_UNSEEN,
     find_names: ("which has a name that is not ASCII {}", "rename it"),
 }
 """Functions that find such faults, which count if the base's module lacks them."""
 
-SCRIPTS = ("makefile", ".mk", ".sh", ".yaml", ".yml")
+OF_YAML = ".yaml", ".yml"
+"""Lower-case endings of YAML, which may begin with a byte order mark."""
+
+SCRIPTS = ("gnumakefile", "makefile", ".mk", ".sh", ".bash", *OF_YAML)
 """Lower-case names and endings of other files with commands. A file that begins with `#!` is one, too.
 
 Invisible characters count in these also if some bytes are no text.
@@ -228,10 +242,14 @@ def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterat
         content = _content(head / file) or b""
         is_module = file.suffix.casefold() == ".py"
         is_script = _is_one_of(SCRIPTS, file) or file.suffix.casefold() in SCRIPTS
-        if not (is_module or is_script or content.startswith(b"#!") or is_text(content)):
+        is_script = is_script or content.startswith((b"#!", codecs.BOM_UTF8 + b"#!"))
+        if not (is_module or is_script or is_text(content)):
             continue
         before = _content(base / file) or b""
-        faults = _faults(content, before) if is_module else _new_faults(find_unseen, content, before)
+        if file.suffix.casefold() in OF_YAML:
+            content, before = (side.removeprefix(codecs.BOM_UTF8) for side in (content, before))
+        find = find_unseen_in_script if is_script else find_unseen
+        faults = _faults(content, before) if is_module else _new_faults(find, content, before)
         kind, reader = ("module", "Python") if is_module else ("file", "a command")
         for fault, remedy in faults:
             message = (
@@ -250,8 +268,11 @@ def _faults(content: bytes, before: bytes) -> Iterator[tuple[str, str]]:
         if line := find_line(pattern, content):
             yield fault.format(line), remedy
     # A lone carriage return is a fault of its own in a module.
-    yield from _new_faults(find_unseen, content.replace(b"\r", b""), before.replace(b"\r", b""))
-    yield from _new_faults(find_names, content, before)
+    yield from _new_faults(find_unseen_in_module, content.replace(b"\r", b""), before.replace(b"\r", b""))
+    try:
+        yield from _new_faults(find_names, content, before)
+    except (MemoryError, RecursionError):
+        yield TOO_DEEP
 
 
 def _new_faults(
@@ -273,9 +294,10 @@ def _fault_of_name(file: Path, similar: Mapping[Path, Path]) -> str:
     """Return what a file system may ignore in the path of a new file; empty if there is nothing."""
     for path in (file, *file.parents):
         if path in similar:
-            subject = "whose path" if path == file else f"whose folder {path}"
+            subject = "whose path" if path == file else f"whose folder {quote_name(f'{path}')}"
+            other = quote_name(f"{similar[path]}")
             return (
-                f"{subject} differs from {similar[path]} only in case, in the form of a letter (NFC, NFD) or "
+                f"{subject} differs from {other} only in case, in the form of a letter (NFC, NFD) or "
                 "in invisible characters, so a checkout may have only one of the two"
             )
     if unseen := IGNORABLE.search(PRESENTATION.sub("", f"{file}")):
@@ -297,14 +319,14 @@ def _similar(paths: Iterable[Path]) -> dict[Path, Path]:
 
 
 def find_omitted(stacks: Sequence[str], files: Sequence[str]) -> Iterator[Finding]:
-    """Yield a finding for each changed file that the review omits.
+    """Yield a finding for each changed file that the review omits; its name is quoted already.
 
     A checkout has these files, so a deployment can read them, for example a link as Pulumi.json.
     """
     message = "the pull request changes this file; a deployment may read it, and the review omits it"
     for file in files:
         for stack in stacks:
-            yield weakened(stack, file, message)
+            yield weakened(stack, file, message, shown=file)
 
 
 def find_new_secrets(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
@@ -333,7 +355,8 @@ def _changed_keys(
     before, after = _values(base / file), _values(head / file)
     for key in sorted(before.keys() | after.keys()):
         if key not in evaluated and before.get(key) != after.get(key):
-            yield from _findings(stacks, file, f"`{key}`")
+            quoted = ":".join(map(quote_name, key.split(":")))
+            yield from _findings(stacks, file, f"`{quoted}`")
 
 
 def _changed_form(stacks: Sequence[str], file: Path, base: Path, head: Path) -> Iterator[Finding]:

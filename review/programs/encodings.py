@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, cast
 
+import regex
+
 UTF_8 = "utf-8", "utf-8-sig"
 """Names of codecs: editors and GitHub show the text that these decode."""
 
@@ -54,19 +56,38 @@ controls of a terminal, those that some editors show as the end of a line, and a
 23.8). Tabs, form feeds and the line breaks of Unix and Windows are ordinary.
 """
 
-PRESENTATION = re.compile("(?<=[\u00a9\u00ae\u2000-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
-"""Pattern of the characters that choose the form of an emoji before them, as keyboards type it. The signs of
-copyright and of trade marks are emoji, too.
+BLANK = regex.compile(
+    r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\ufffc\U00016fe4\U0001d159]"
+    r"|(?<![{0}\u3000])\u3000+(?![{0}\u3000])".format(
+        r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3001-\u303f\uff01-\uff9f"
+    )
+)
+"""Pattern of the spaces that no shell takes for one, and of signs of which nothing is seen. The wide space
+counts unless Japanese text is beside it.
 """
 
-OF_TEXT = re.compile(
-    "(?<=[\u2000-\u3299\U0001f000-\U0001faff])\u200d(?=[\u2000-\u3299\U0001f000-\U0001faff])"
-    "|(?<=[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
-    "|(?<=[0-9#*])\ufe0f(?=\u20e3)"
-)
-"""Pattern of further characters that ordinary text has: one that joins two emoji, those that choose the form
-of the Chinese or Japanese character before them (https://unicode.org/reports/tr37), and the one of a keycap.
+PRESENTATION = regex.compile(r"(?<=[\p{Emoji}--[\x00-\x7f]])[\ufe0e\ufe0f]", regex.V1)
+"""Pattern of a character that chooses the form of the emoji before it, as keyboards type it. The signs of
+copyright and of trade marks are emoji, too
+(https://www.unicode.org/Public/UCD/latest/ucd/emoji/emoji-variation-sequences.txt).
 """
+
+IN_CODE = regex.compile(rf"{PRESENTATION.pattern}|(?<=[0-9#*])\ufe0f(?=\u20e3)", regex.V1)
+"""Pattern of the invisible characters that ordinary code has: these, and the one of a keycap."""
+
+IN_TEXT = regex.compile(
+    rf"{IN_CODE.pattern}"
+    r"|(?<=\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})"
+    r"|(?<=\p{Unified_Ideograph})[\ufe00-\ufe02\U000e0100-\U000e01ef]",
+    regex.V1,
+)
+"""Pattern of those that ordinary text has, too: one that joins two emoji (https://unicode.org/reports/tr51),
+and one that chooses the form of the Chinese or Japanese character before it
+(https://unicode.org/reports/tr37). A second one behind it is none of them.
+"""
+
+MARK = codecs.BOM_UTF8.decode()
+"""Byte order mark of a text."""
 
 BRACES = re.compile(r"[A-Za-z]*[fF][A-Za-z]*[\"'][^{]*(\{.*\})", re.DOTALL)
 """Pattern of an f-string up to its last brace; the group begins at the first one."""
@@ -102,35 +123,65 @@ def find_line(pattern: re.Pattern[bytes], content: bytes) -> int | None:
 def find_unseen(content: bytes) -> dict[str, str]:
     """Return the lines of a text that have an invisible character, each with that and its place.
 
-    What emoji and Chinese or Japanese text have does not count, and neither does a byte order mark.
+    What emoji and Chinese or Japanese text have does not count, and neither does a byte order mark, unless
+    `#!` follows: then no kernel sees the name of the interpreter.
     """
+    return _find_unseen(content, IN_TEXT)
+
+
+def find_unseen_in_module(content: bytes) -> dict[str, str]:
+    """Return such lines of Python code, where joined emoji and forms of Chinese characters count, too."""
+    return _find_unseen(content, IN_CODE)
+
+
+def find_unseen_in_script(content: bytes) -> dict[str, str]:
+    """Return such lines of a script, where a byte order mark and BLANK count, too.
+
+    A shell takes the mark for a part of the first command, and reads no UTF-16.
+    """
+    return _find_unseen(content, IN_CODE, of_script=True)
+
+
+def _find_unseen(content: bytes, ordinary: regex.Pattern[str], of_script: bool = False) -> dict[str, str]:
     lines: dict[str, str] = {}
-    text = _decode(content)
-    for number, line in enumerate(text.split("\n") if UNSEEN.search(text) else [], 1):
-        if unseen := UNSEEN.search(OF_TEXT.sub("", PRESENTATION.sub("", line))):
-            lines.setdefault(line, f"(U+{ord(unseen[0]):04X}) in line {number}")
+    for encoding, part in _encoded(content, of_script):
+        text = part.decode(encoding, "replace")
+        start = "" if of_script or text.startswith(f"{MARK}#!") else MARK
+        text = text.removeprefix(start)
+        may_have_some = UNSEEN.search(text) or (of_script and BLANK.search(text))
+        for number, line in enumerate(text.split("\n") if may_have_some else [], 1):
+            unseen = UNSEEN.search(line) and UNSEEN.search(ordinary.sub("", line))
+            char = unseen[0] if unseen else ""
+            if not char and of_script and (blank := BLANK.search(line)):
+                char = blank[0][0]
+            if char:
+                lines.setdefault(line, f"(U+{ord(char):04X}) in line {number}")
     return lines
 
 
 def is_text(content: bytes) -> bool:
-    """Return True for text in UTF-8 without NUL, and in UTF-16 with a byte order mark."""
+    """Return True for text in UTF-8 without NUL, and in UTF-16 with a byte order mark.
+
+    UTF-8 behind the mark of UTF-16 is text, too.
+    """
     if b"\0" in content and not content.startswith(UTF_16):
         return False
-    try:
-        _decode(content, errors="strict")
-    except UnicodeDecodeError:
-        return False
-    return True
+    for encoding, part in _encoded(content):
+        with suppress(UnicodeDecodeError):
+            part.decode(encoding)
+            return True
+    return False
 
 
 def find_names(content: bytes) -> dict[str, str]:
     """Return the parts of Python code that may have a name beyond ASCII, each with its place.
 
     Such a name may look like another one. Text in strings and comments is no name, except for what is between
-    the first and the last brace of an f-string and that Python reads as ASCII (NFKC).
+    the first and the last brace of an f-string and that Python reads as ASCII (NFKC). Raise MemoryError or
+    RecursionError for code that is too deep: Python may run it where fewer calls are active.
     """
     places: dict[str, str] = {}
-    for number, name in () if content.isascii() else _names(_decode(content)):
+    for number, name in () if content.isascii() else _names(content.decode("utf-8-sig", "replace")):
         if not name.isascii():
             places.setdefault(name, f"in line {number}")
     return places
@@ -144,7 +195,7 @@ def _names(text: str) -> Iterator[tuple[int, str]]:
     """
     try:
         tree = ast.parse(text)
-    except (MemoryError, RecursionError, SyntaxError, ValueError):
+    except (SyntaxError, ValueError):
         return
     with suppress(SyntaxError, tokenize.TokenError):
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -169,7 +220,14 @@ def _may_be_of_name(char: str) -> bool:
     return not char.isascii() and f"a{char}".isidentifier() and unicodedata.normalize("NFKC", char).isascii()
 
 
-def _decode(content: bytes, errors: str = "replace") -> str:
-    """Return a text, decoded as UTF-8 or, with its byte order mark, as UTF-16."""
-    encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"
-    return content.decode(encoding, errors)
+def _encoded(content: bytes, of_script: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Yield the encodings that a text may have, each with the text.
+
+    With the mark of UTF-16, that is UTF-16. A command may read UTF-8 behind the mark, also that of a text
+    without NUL, which hardly any text in UTF-16 lacks.
+    """
+    marked = content.startswith(UTF_16)
+    if marked:
+        yield "utf-16", content
+    if not marked or of_script or b"\0" not in content:
+        yield "utf-8", content[len(codecs.BOM_UTF16_LE) :] if marked else content

@@ -137,12 +137,12 @@ REPOSITORY = "which makes git take its folder for a repository if objects/ and r
     [
         ("pulumi.dev.yaml", SIMILAR.format("path", "Pulumi.dev.yaml")),
         ("Policies/config/dev.json", SIMILAR.format("folder Policies", "policies")),
-        ("docs/cafe\u0301", SIMILAR.format("path", "docs/caf\u00e9")),
+        ("docs/cafe\u0301", SIMILAR.format("path", "'docs/caf\u00e9'")),
         (
             "policies/PulumiPolicy\u200c.yaml",
             SIMILAR.format("path", "policies/PulumiPolicy.yaml"),
         ),
-        ("docs/Caf\u00e9\ufe0f", SIMILAR.format("path", "docs/caf\u00e9")),
+        ("docs/Caf\u00e9\ufe0f", SIMILAR.format("path", "'docs/caf\u00e9'")),
         ("docs/a\u2060.txt", INVISIBLE.format("U+2060")),
         ("docs/a\U000e0020.txt", INVISIBLE.format("U+E0020")),
         ("docs/a\u00ad.txt", INVISIBLE.format("U+00AD")),
@@ -164,7 +164,8 @@ def test_a_new_file_whose_name_misleads_git_or_a_file_system_is_a_finding(
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_text(text)
     findings = [*find_unevaluated(STACKS, base, head)]
-    message = f"{file}: the pull request adds this file, {fault}; rename it"
+    shown = file if file.isascii() else f"{file!r}"
+    message = f"{shown}: the pull request adds this file, {fault}; rename it"
     assert {finding.message for finding in findings} == ({message} if fault else set())
     assert [stack for finding in findings for stack in finding.stacks] == (STACKS if fault else [])
     assert all(finding.policy == WEAKENED and finding.blocks for finding in findings)
@@ -479,6 +480,61 @@ def test_a_script_gets_an_invisible_character(tmp_path: Path) -> None:
     ]
 
 
+@each_row(
+    "name, content, char, line",
+    [
+        ("test_a.py", 'assert "…\ufe0e" not in a', "\ufe0e", 1),
+        ("a.py", "\n# 本番\U000e0101", "\U000e0101", 2),
+        ("a.md", "“\u200d\u200d”", "\u200d", 1),
+        ("a.bash", "\n[ a ]\xa0;", "\xa0", 2),
+        ("GNUmakefile", "a:\u3000b", "\u3000", 1),
+        ("a.sh", "\ufeffset -e", "\ufeff", 1),
+        ("a", "\ufeff#!/bin/bash -e", "\ufeff", 1),
+        ("b.py", "\ufeff#!/usr/bin/python", "\ufeff", 1),
+        ("c.py", "\ufeffa = 1", "", 1),
+        ("a.yaml", "\ufeffa: b", "", 1),
+        ("b.md", "\ufeff葛\U000e0100 a\xa0b 👩\u200d💻", "", 1),
+    ],
+)
+def test_files_with_an_invisible_character(
+    name: str, content: str, char: str, line: int, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    for side in ("base", "head"):
+        (tmp_path / side).mkdir(parents=True)
+    (tmp_path / "head" / name).write_text(content, encoding="utf-8")
+    findings = [*find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")]
+    assert len(findings) == bool(char)
+    for finding in findings:
+        assert f", {unseen(char)[0].format(line)};" in finding.message
+        assert finding.blocks
+
+
+def test_a_module_that_is_too_deep_for_its_names_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "head").mkdir()
+    (tmp_path / "head" / "a.py").write_text(f"a{'.b' * 100_000}\né = 1", encoding="utf-8")
+    [finding] = find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")
+    assert "this module, whose names, or those of its base, no review can read;" in finding.message
+
+
+def test_names_that_look_like_a_part_of_a_finding_are_in_quotes(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "head").mkdir()
+    name = "a only in case. Nothing blocks (b.py"
+    for folder, file in ((name, "one"), (name.upper(), "two")):
+        (tmp_path / "head" / folder).mkdir()
+        (tmp_path / "head" / folder / file).touch()
+    (tmp_path / "head" / "Pulumi.yaml").write_text(f"name: pipe\n{name}: 1\n")
+    (tmp_path / "head" / "Pulumi.dev.yaml").write_text("config: {}\n")
+    messages = [
+        finding.message for finding in find_unevaluated(["dev"], tmp_path / "base", tmp_path / "head")
+    ]
+    assert any(f"changes `'{name}'`;" in message for message in messages)
+    assert any(f"whose folder '{name}' differs from '{name.upper()}' only" in message for message in messages)
+    assert all(message.startswith(("'", "Pulumi.")) for message in messages)
+
+
 def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path: Path) -> None:
     base, head = trees = tmp_path / "base", tmp_path / "head"
     others = {
@@ -500,7 +556,7 @@ def test_modules_that_python_reads_as_editors_show_them_are_no_findings(tmp_path
     (head / "form_feeds.py").write_bytes(b"\x0c\n\x0cprint()  # \x0c\nprint('  \x0c')\n")
     (head / "backslash.py").write_bytes(b"print( \\\n    )\n")
     (head / "text.py").write_text(
-        'a = "日本語 葛\U000e0100 ❤\ufe0f 👩\u200d💻 1\ufe0f\u20e3 t\u0435xt"  # 日本語 ©\ufe0f\n'
+        'a = "日本語 葛 ❤\ufe0f 💻 1\ufe0f\u20e3 t\u0435xt"  # 日本語 ©\ufe0f\n'
         "b = f\"{a}さん、{'、'.join(a)} {{日本語}} ｍ\"",
         encoding="utf-8",
     )
