@@ -107,7 +107,7 @@ def _merge(items: Sequence[Unexecuted], source: Sequence[str]) -> list[Unexecute
         if last and not last.called and not item.called and _are_neighbours(last, item, source):
             lines = last.lines[0], max(last.lines[1], item.lines[1])
             text = _clip(item.text)
-            texts = last.text if text in last.text else f"{last.text}; {text}"
+            texts = last.text if text in last.text.split("; ") else f"{last.text}; {text}"
             places[-1] = replace(last, lines=lines, text=texts)
         else:
             places.append(replace(item, text=_clip(item.text)))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import permutations, zip_longest
 from typing import Any
 
 from policies.engine import pack_rules
@@ -172,10 +172,9 @@ def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading
     """Return what stays and may still cause a violation that the head lacks.
 
     This is the object itself, or the kept inputs that the message names. If it names none, the condition of
-    the rule may be about any kept input of the resource or, if that does not change, of the others that the
-    rule reads, and about the objects of those. Nothing stays if another change explains that the violation
-    has vanished: the property that the message names has another value, or another resource that the rule
-    reads is new, deleted or different.
+    the rule may be about any kept input of the resource, unless the property that the message names has
+    another value, here or in a related resource that the rule reads. For a resource that does not change, the
+    condition may be about what stays of related ones that the rule reads; of any, if no related one changes.
     """
     step = stack.steps.get(verdict["urn"])
     if not step or verdict["policy"] in OF_THE_PACK or verdict["level"] == UNKNOWN:
@@ -183,10 +182,24 @@ def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading
     text, own = _text(verdict), kept[verdict["urn"]]
     if named := [place for place in own if not place[1] or names_input(text, place[1])]:
         return named
-    if any(urn != verdict["urn"] for urn in reading.changed) or _has_other_value(text, step, own):
+    changed = [stack.steps[urn] for urn in sorted(reading.changed - {verdict["urn"]})]
+    related = [other for other in changed if _are_related(step, other)]
+    if own:
+        steps = [step, *related]
+        return [] if any(_has_other_value(text, one, kept[one.resource.urn]) for one in steps) else own
+    if not step.old or not step.new or _is_other(step, stack):
         return []
-    is_same = step.old and step.new and not _is_other(step, stack)
-    return own or (reading.kept if is_same else [])
+    of_related = [place for place in reading.kept if _are_related(step, stack.steps[place[0]])]
+    return of_related or ([] if related else reading.kept)
+
+
+def _are_related(first: Step, second: Step) -> bool:
+    """Return True if one of two resources depends on the other one, in the base or in the head."""
+    return any(
+        side and other.resource.urn in side.sources
+        for one, other in permutations((first, second))
+        for side in (one.old, one.new)
+    )
 
 
 def _kept_lines(urn: str, kept: Iterable[Place], stack: Stack) -> str:
@@ -204,10 +217,11 @@ def _kept_lines(urn: str, kept: Iterable[Place], stack: Stack) -> str:
 
 
 def _has_other_value(text: str, step: Step, kept: Iterable[Place]) -> bool:
-    """Return True if a property differs with which a line of a message begins, apart from kept inputs."""
-    if not step.old or not step.new:
-        return False
-    old, new = _without_kept(step.old.values, kept), _without_kept(step.new.values, kept)
+    """Return True if a property differs with which a line of a message begins, apart from kept inputs.
+
+    A new or deleted resource that has the property counts as well.
+    """
+    old, new = (_without_kept(side.values if side else {}, kept) for side in (step.old, step.new))
     paths = [match[0] for line in text.splitlines() if (match := PROPERTY.match(line))]
     return any(_differs_at(old, new, path) for path in paths)
 

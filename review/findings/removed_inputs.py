@@ -64,12 +64,12 @@ blocks counts as missing (https://developer.hashicorp.com/terraform/language/att
 
 IN_PLACE: Mapping[tuple[Kind, str], str] = {
     (("aws", "s3", "Bucket"), "acl"): "grants",
-    (("aws", "s3", "Bucket"), "grants"): "acl",
     (("aws", "s3", "BucketAcl"), "accessControlPolicy"): "acl",
 }
 """Computed inputs by kind, and the input that takes the place of each: a program cannot set both, and a value
-of either one sets the whole ACL of the bucket (the SDK's documentation of Bucket: "Conflicts with";
-hashicorp/terraform-provider-aws, internal/service/s3/bucket_acl.go: ExactlyOneOf and CustomizeDiff).
+of the other one sets the whole ACL of the bucket (the SDK's documentation of Bucket: "Conflicts with";
+hashicorp/terraform-provider-aws, internal/service/s3/bucket_acl.go: ExactlyOneOf and CustomizeDiff). An `acl`
+does not replace a Bucket's `grants` for sure: the state may have the same one since earlier (bucket.go).
 """
 
 

@@ -174,7 +174,7 @@ OPEN: dict[str, Any] = {"ingress": [{"fromPort": 22, "cidrBlocks": ["0.0.0.0/0"]
         (DEPLOYMENT, {"spec": {"replicas": 2}}, {}, "update", []),
         ("aws:x:Unknown", {"a": 1}, {}, "update", []),
         ("aws:no-token", {"a": 1}, {}, "update", []),
-        (BUCKET, {"grants": [{"uri": "x"}]}, {"acl": "private"}, "update", []),
+        (BUCKET, {"grants": [{"uri": "x"}]}, {"acl": "private"}, "update", ["grants"]),
         (BUCKET, {"acl": "public-read"}, {"grants": [{"uri": "x"}]}, "update", []),
         (ACL, {"accessControlPolicy": {"owner": {"id": "x"}}}, {"acl": "private"}, "update", []),
     ],
@@ -400,15 +400,18 @@ CONTROLS = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 OWNED = {"rule": {"objectOwnership": "ObjectWriter"}}
 BEFORE, WITHOUT_ACL = ({"bucket": "it", **acl} for acl in ({"acl": "private"}, {}))
 
+OF_NAMED = {"dependencies": [resource(BUCKET, "named", {}).urn]}
 KEPT = "value-no-longer-set"
 OTHERS: dict[
     str, tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any], list[str], list[str]]
 ] = {
-    "created": (None, OWNED, {}, [], []),
-    "deleted": (OWNED, None, {}, [], []),
-    "changed": (OWNED, {"rule": {"objectOwnership": "BucketOwnerEnforced"}}, {}, [], []),
-    "described": (OWNED, OWNED | {"description": "x"}, {}, [KEPT], [KEPT]),
-    "left": (OWNED, None, {"retainOnDelete": True}, [KEPT], ["deleted", KEPT]),
+    "created": (None, OWNED, OF_NAMED, [], []),
+    "deleted": (OWNED, None, OF_NAMED, [], []),
+    "changed": (OWNED, {"rule": {"objectOwnership": "BucketOwnerEnforced"}}, OF_NAMED, [], []),
+    "described": (OWNED, OWNED | {"description": "x"}, OF_NAMED, [KEPT], [KEPT]),
+    "left": (OWNED, None, OF_NAMED | {"retainOnDelete": True}, [KEPT], ["deleted"]),
+    "of another bucket": (None, OWNED, {}, [KEPT], [KEPT]),
+    "without the property": (None, {"bucket": "it"}, OF_NAMED, [KEPT], []),
 }
 """Inputs of another resource in base and head, fields of its state, and what blocks because of a violation if
 the named bucket drops its ACL, or a bucket beside it.
