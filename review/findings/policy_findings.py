@@ -185,8 +185,8 @@ def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading
     changed = [stack.steps[urn] for urn in sorted(reading.changed - {verdict["urn"]})]
     related = [other for other in changed if _are_related(step, other)]
     if own:
-        steps = [step, *related]
-        return [] if any(_has_other_value(text, one, kept[one.resource.urn]) for one in steps) else own
+        explained = any(_has_other_value(text, each, kept[each.resource.urn]) for each in (step, *related))
+        return [] if explained else own
     if not step.old or not step.new or _is_other(step, stack):
         return []
     of_related = [place for place in reading.kept if _are_related(step, stack.steps[place[0]])]
@@ -196,9 +196,9 @@ def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading
 def _are_related(first: Step, second: Step) -> bool:
     """Return True if one of two resources depends on the other one, in the base or in the head."""
     return any(
-        side and other.resource.urn in side.sources
-        for one, other in permutations((first, second))
-        for side in (one.old, one.new)
+        side and source.resource.urn in side.sources
+        for source, dependent in permutations((first, second))
+        for side in (dependent.old, dependent.new)
     )
 
 
