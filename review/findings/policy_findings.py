@@ -185,7 +185,7 @@ def _causes(verdict: Row, stack: Stack, kept: Mapping[str, list[Place]], reading
     changed = [stack.steps[urn] for urn in sorted(reading.changed - {verdict["urn"]})]
     related = [other for other in changed if _are_related(step, other)]
     if own:
-        explained = any(_has_other_value(text, each, kept[each.resource.urn]) for each in (step, *related))
+        explained = any(_has_other_value(text, read, kept[read.resource.urn]) for read in (step, *related))
         return [] if explained else own
     if not step.old or not step.new or _is_other(step, stack):
         return []
