@@ -58,7 +58,7 @@ def find_risk(step: Step, stack: Stack, broken: Collection[str] = ()) -> Finding
 
     The result is None for other changes, for a provider, which exists only in the state, and for a resource
     without data that is replaced or deleted because of another resource, unless its object stays. `broken`
-    has the policies that an object may break which stays: this is the last report with them.
+    has the policies that an object which stays may break: this is the last report with them.
     """
     old = step.old or step.resource
     if may_be_replacement(step, stack):

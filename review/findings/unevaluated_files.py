@@ -206,7 +206,7 @@ def find_unevaluated(stacks: Sequence[str], base: Path, head: Path) -> Iterator[
         elif part and not path.is_dir() and _content(path) != _content(base / file):
             yield from _findings(stacks, file, part)
     yield from _misleading_names(stacks, base, head, paths)
-    yield from _misleading_modules(stacks, base, head)
+    yield from _misleading_texts(stacks, base, head)
 
 
 def _part_of(path: Path) -> str | None:
@@ -233,7 +233,7 @@ def _misleading_names(
             yield from (weakened(stack, f"{file}", message) for stack in stacks)
 
 
-def _misleading_modules(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
+def _misleading_texts(stacks: Sequence[str], base: Path, head: Path) -> Iterator[Finding]:
     """Yield a finding for each changed text of the head that is read in another way than it is shown.
 
     Tests and checks run the commands of documents and read files of any ending, so each text counts.

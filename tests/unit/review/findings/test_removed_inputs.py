@@ -13,7 +13,7 @@ from review.findings.removed_inputs import (
     kept_inputs,
     maybe_kept_inputs,
 )
-from review.model import BASE_TO_HEAD, EXISTING, FIXED, UNKNOWN, WAIVED, Finding
+from review.model import BASE_TO_HEAD, EXISTING, FIXED, UNKNOWN, WAIVED, Finding, Report
 from review.plain_data import build_mask
 from review.stacks.engine_run import EngineRun, Step
 from sandbox.providers.aws.package import Aws
@@ -281,6 +281,15 @@ def test_an_input_that_is_certainly_kept_is_not_one_that_may_be() -> None:
     assert maybe_kept_inputs(step) == []
 
 
+def _report_without(step: Step, message: str, folder: Path) -> Report:
+    """Return the report on a step with which a violation with this message disappears."""
+    reviewed = stack(step)
+    reviewed.base = EngineRun(folder)
+    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
+    reviewed.base.phase.violations.append({**row, "message": message})
+    return build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (folder, folder))
+
+
 @pytest.mark.parametrize(
     ("message", "status"),
     [
@@ -300,11 +309,7 @@ def test_a_violation_of_an_input_that_may_be_kept_is_not_fixed(
         for limit, text in (({LIMIT: 2}, "x"), ({}, "y"))
     )
     step = Step("update", resource(TEMPLATE, "it", old), resource(TEMPLATE, "it", new))
-    reviewed = stack(step)
-    reviewed.base = EngineRun(tmp_path)
-    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
-    reviewed.base.phase.violations.append({**row, "message": message})
-    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    report = _report_without(step, message, tmp_path)
     assert [finding.status for finding in report.findings if finding.policy == "a-rule"] == [status]
     expected = [
         f"metadataOptions.{LIMIT}: the program no longer sets it, so the existing resource may keep its "
@@ -319,11 +324,7 @@ def test_a_violation_that_names_one_kept_input_says_nothing_about_another_one(tm
     options = {"metadataOptions": {"httpTokens": "optional", LIMIT: 2}, "description": "x"}
     old, new = resource(TEMPLATE, "it", options), resource(TEMPLATE, "it", {"metadataOptions": {"a": 1}})
     step = Step("update", old, new)
-    reviewed = stack(step)
-    reviewed.base = EngineRun(tmp_path)
-    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
-    reviewed.base.phase.violations.append({**row, "message": f"metadataOptions.{LIMIT} is 2"})
-    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    report = _report_without(step, f"metadataOptions.{LIMIT} is 2", tmp_path)
     assert [item.message.partition(":")[0] for item in report.findings if item.blocks] == [
         f"metadataOptions.{LIMIT}"
     ]
@@ -353,11 +354,7 @@ def test_a_violation_whose_condition_is_a_kept_input_is_not_fixed(
     old = {"bucket": "orders", "lifecycleRules": [{"enabled": True}], "policy": DENIED, "forceDestroy": True}
     new = {"bucket": "orders", "policy": DENIED, **head}
     step = Step("update", resource(BUCKET, "it", old), resource(BUCKET, "it", new))
-    reviewed = stack(step)
-    reviewed.base = EngineRun(tmp_path)
-    row = {"policy": "a-rule", "urn": step.resource.urn, "level": "mandatory", "severity": ""}
-    reviewed.base.phase.violations.append({**row, "message": message})
-    report = build(BASE_TO_HEAD, ("base", "head"), [reviewed], build_mask([]), (tmp_path, tmp_path))
+    report = _report_without(step, message, tmp_path)
     assert [finding.status for finding in report.findings if finding.policy == "a-rule"] == [status]
     assert [finding.policy for finding in report.findings if finding.blocks] == (
         ["value-no-longer-set"] if status == EXISTING else []
